@@ -1,0 +1,67 @@
+// The real network below the tunnel: UDP for IKE and ESP, and raw sockets for what the filter lets pass.
+import type { Endpoint } from '../../engine/packet/address.ts';
+import type { DatagramBatch, PacketBatch, PacketMemory, SlotRegion } from '../../engine/packet/batch.ts';
+
+export interface UnderlayOptions {
+  /** Local UDP port; 0: ephemeral (initiator). A responder opens one underlay for 500 and one for 4500. */
+  readonly port: number;
+  readonly family: 4 | 6;
+  /** SO_MARK on everything that leaves, so that policy rules keep it out of the tunnel. 0: none. */
+  readonly mark: number;
+  /** Use UDP_SEGMENT and UDP_GRO where the system has them. */
+  readonly offload: boolean;
+}
+
+/** Used on the data thread only. Non-blocking. */
+export interface Underlay {
+  readonly fileDescriptor: number;
+  readonly localPort: number;
+  readonly sendsSegmented: boolean;
+  /**
+   * Reads datagrams into the region's slots; a GRO run is one entry. Looks each source up in the peer table (exact
+   * address and port) and fills `peer` or `noPeer`, and `remote`.
+   */
+  receive(batch: DatagramBatch, region: SlotRegion): void;
+  /** Source of the entry of the latest `receive` whose `remote` is this index. */
+  remoteAt(remote: number): Endpoint;
+  /** The local address on which that entry arrived (IP_PKTINFO). */
+  localAt(remote: number): Endpoint;
+  /**
+   * Sends entries `from` to `count` to their peers; returns how many were taken. Falls back from UDP_SEGMENT to
+   * single datagrams on EIO/EINVAL and remembers it. Errors of single datagrams (EMSGSIZE, ENETUNREACH, EPERM) are
+   * counted in `errors`, not thrown.
+   */
+  send(batch: DatagramBatch, from: number): number;
+  /** IKE and keepalives: rare, so by value. `local` picks the source address; undefined lets the system choose. */
+  sendTo(bytes: Uint8Array, remote: Endpoint, local: Endpoint | undefined): void;
+  setPeer(peer: number, remote: Endpoint): void;
+  /** The source address the system would use towards that address. */
+  localAddressTowards(remote: Endpoint): Endpoint;
+  readonly errors: number;
+  close(): void;
+}
+
+/** BYPASS: raw IP packets out by a marked socket bound to the link, and in by a tap on the link. */
+export interface BypassLink {
+  readonly fileDescriptor: number;
+  readonly interfaceName: string;
+  /** Packets from the link whose source lies in the watched prefixes; packet i lies in slot i. */
+  receive(batch: PacketBatch, region: SlotRegion): void;
+  /** Whole IP packets with complete checksums; super-packets must have been segmented. */
+  send(offset: number, length: number): boolean;
+  close(): void;
+}
+
+export interface BypassLinkOptions {
+  readonly interfaceName: string;
+  readonly mark: number;
+  /** Source prefixes (what enters the adapter) whose inbound packets are taken from the link. */
+  readonly prefixes: readonly {
+    readonly family: 4 | 6;
+    readonly bytes: Uint8Array;
+    readonly length: number;
+  }[];
+}
+
+export type OpenUnderlay = (options: UnderlayOptions, memory: PacketMemory) => Underlay;
+export type OpenBypassLink = (options: BypassLinkOptions, memory: PacketMemory) => BypassLink;

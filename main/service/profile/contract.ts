@@ -1,0 +1,72 @@
+// A profile as the service uses it, after the TOML was validated and every default was put in.
+
+import type { EspProposal, IkeProposal } from '../../engine/ike/contract.ts';
+import type { FilterRowText } from '../../engine/policy/row.ts';
+import type { Lifetime } from '../../engine/sa/parameters.ts';
+
+export interface Profile {
+  readonly name: string;
+  readonly role: 'client' | 'gateway';
+  readonly gateway: {
+    /** Host name or address. Absent for role "gateway". */
+    readonly address: string | undefined;
+    readonly port: number;
+    /** Identity as text: "vpn.example.org", "alice@example.org", "192.0.2.1", "CN=…, O=…" or "@#hex" (key id). */
+    readonly identity: string | undefined;
+  };
+  readonly local: { readonly identity: string | undefined };
+  readonly authentication:
+    | { readonly method: 'psk' /** Name in the secret store. */; readonly secret: string }
+    | {
+        readonly method: 'certificate';
+        /** Names in the credential store. */
+        readonly certificate: string;
+        readonly privateKey: string;
+        readonly authorities: readonly string[];
+      };
+  /** How the peer proves itself; by default as we do. */
+  readonly peerAuthentication: {
+    readonly method: 'psk' | 'certificate';
+    readonly authorities: readonly string[];
+  };
+  readonly ike: {
+    readonly proposals: readonly IkeProposal[];
+    readonly lifetimeSeconds: number;
+    readonly deadPeerDetectionSeconds: number;
+    readonly natKeepaliveSeconds: number;
+  };
+  readonly esp: {
+    readonly proposals: readonly EspProposal[];
+    readonly lifetime: Lifetime;
+    readonly replayWindow: number;
+    readonly encapsulation: 'udp' | 'native';
+  };
+  readonly network: {
+    /** "everything", "gateway" (what the gateway's selectors say), or prefixes. */
+    readonly protect: 'everything' | 'gateway' | readonly string[];
+    readonly virtualAddress: boolean;
+    readonly dns: boolean;
+    readonly mtu: number | undefined;
+    readonly capture: 'needed' | 'all';
+  };
+  readonly failClosed: {
+    readonly whenDown: 'block' | 'bypass';
+    readonly lockdown: boolean;
+    readonly allowLocalNetwork: boolean;
+  };
+  readonly start: 'immediately' | 'on-demand';
+  /** After the first failure of `up`: go on trying? */
+  readonly retry: boolean;
+  /** What no row matches; undefined: DISCARD inside what PROTECT rows touch, BYPASS outside (DESIGN section 4). */
+  readonly defaultAction: 'PROTECT' | 'BYPASS' | 'DISCARD' | undefined;
+  readonly filter: readonly FilterRowText[];
+  /** Role "gateway" only. */
+  readonly responder:
+    | {
+        readonly pool4: string | undefined;
+        readonly pool6: string | undefined;
+        readonly dns: readonly string[];
+        readonly networks: readonly string[];
+      }
+    | undefined;
+}
