@@ -1,0 +1,248 @@
+// The life of one connection as a pure state machine: an event goes in, effects come out. What the effects do is the
+// business of connection.ts; time is passed in, so that every path can be walked in virtual time.
+import type { ConnectionState } from '../../control/state.ts';
+import type { IkeFailure } from '../../engine/ike/contract.ts';
+
+/** Why a connection is not (or not yet) connected. IKE's reasons, and those of this computer. */
+export type ConnectionFailure =
+  | IkeFailure
+  | { readonly code: 'name-not-resolved'; readonly name: string; readonly detail: string }
+  | { readonly code: 'host-refused'; readonly what: string; readonly detail: string }
+  | { readonly code: 'profile-invalid'; readonly detail: string }
+  | { readonly code: 'network-changed' };
+
+export type ConnectionEvent =
+  | { readonly type: 'up' }
+  /** Fail-closed is in place, the name is resolved, the adapter and the sockets are open. */
+  | { readonly type: 'prepared' }
+  | { readonly type: 'prepare-failed'; readonly failure: ConnectionFailure }
+  | { readonly type: 'established' }
+  /** Routes, addresses and DNS are in place and traffic flows. */
+  | { readonly type: 'configured' }
+  | { readonly type: 'configure-failed'; readonly failure: ConnectionFailure }
+  | { readonly type: 'closed'; readonly reason: IkeFailure }
+  /** A packet needs the connection and it is not up. */
+  | { readonly type: 'traffic' }
+  | { readonly type: 'network-changed' }
+  | { readonly type: 'retry' }
+  | { readonly type: 'timer' }
+  | { readonly type: 'down' }
+  | { readonly type: 'cleaned' };
+
+export type ConnectionEffect =
+  | { readonly type: 'prepare' }
+  | { readonly type: 'agree' }
+  | { readonly type: 'configure' }
+  /** Ends the IKE SA if there is one; `abrupt` does not wait for the peer. */
+  | { readonly type: 'release-ike'; readonly abrupt: boolean }
+  /** Takes back everything that was changed on the computer, fail-closed included. */
+  | { readonly type: 'clean' }
+  /** Waiting packets are answered; the next one may ask again at that time. */
+  | { readonly type: 'answer-waiting'; readonly retryAtMilliseconds: number }
+  | { readonly type: 'set-timer'; readonly atMilliseconds: number | undefined };
+
+/** What the connection is doing inside its state. */
+export type ConnectionPhase =
+  | 'idle'
+  | 'preparing'
+  | 'waiting-for-traffic'
+  | 'agreeing'
+  | 'configuring'
+  | 'running'
+  | 'backing-off'
+  | 'stopped'
+  | 'cleaning';
+
+export interface ConnectionModel {
+  readonly state: ConnectionState;
+  readonly phase: ConnectionPhase;
+  readonly sinceMilliseconds: number;
+  /** Why the state is what it is; undefined where the user asked for it. */
+  readonly why: ConnectionFailure | undefined;
+  /** Attempts since the last success. */
+  readonly attempts: number;
+  readonly everConnected: boolean;
+  readonly wantsDown: boolean;
+  readonly retryAtMilliseconds: number | undefined;
+}
+
+export interface ConnectionPolicy {
+  readonly start: 'immediately' | 'on-demand';
+  /** After a failure before the first success: go on trying? */
+  readonly keepTrying: boolean;
+}
+
+const firstBackOffMilliseconds = 1000;
+const longestBackOffMilliseconds = 30_000;
+/** Refusals (wrong secret, no proposal) after a success may come from a gateway that is still starting. */
+const refusalsBeforeFailed = 6;
+
+const refusals = new Set<ConnectionFailure['code']>([
+  'authentication-failed',
+  'peer-authentication-failed',
+  'no-proposal-chosen',
+  'selectors-unacceptable',
+  'no-address-assigned',
+  'secret-missing',
+  'signing-failed',
+  'refused-by-peer',
+  'profile-invalid',
+]);
+
+export function idleConnection(nowMilliseconds: number): ConnectionModel {
+  return {
+    state: 'disconnected',
+    phase: 'idle',
+    sinceMilliseconds: nowMilliseconds,
+    why: undefined,
+    attempts: 0,
+    everConnected: false,
+    wantsDown: false,
+    retryAtMilliseconds: undefined,
+  };
+}
+
+/** Milliseconds to wait after the `attempts`-th failure: 1 s, doubling, at most 30 s. */
+export function backOffMilliseconds(attempts: number): number {
+  return Math.min(firstBackOffMilliseconds * 2 ** Math.min(attempts - 1, 10), longestBackOffMilliseconds);
+}
+
+/** Advances the machine. Never throws; an event that does not fit the phase changes nothing. */
+export function stepConnection(
+  model: ConnectionModel,
+  event: ConnectionEvent,
+  policy: ConnectionPolicy,
+  nowMilliseconds: number,
+): { model: ConnectionModel; effects: readonly ConnectionEffect[] } {
+  const unchanged = { model, effects: [] };
+  const to = (change: Partial<ConnectionModel>, ...effects: ConnectionEffect[]) => {
+    const stateChanged = change.state !== undefined && change.state !== model.state;
+    return {
+      model: {
+        ...model,
+        ...change,
+        sinceMilliseconds: stateChanged ? nowMilliseconds : model.sinceMilliseconds,
+      },
+      effects,
+    };
+  };
+  const agreeNow = (why: ConnectionFailure | undefined) =>
+    to(
+      {
+        state: model.everConnected ? 'reconnecting' : 'connecting',
+        phase: 'agreeing',
+        why,
+        retryAtMilliseconds: undefined,
+      },
+      { type: 'set-timer', atMilliseconds: undefined },
+      { type: 'agree' },
+    );
+  const afterFailure = (failure: ConnectionFailure, release: readonly ConnectionEffect[] = []) => {
+    const attempts = model.attempts + 1;
+    const refused = refusals.has(failure.code);
+    const goOn = model.everConnected
+      ? !refused || attempts < refusalsBeforeFailed
+      : policy.keepTrying && !refused;
+    const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
+    if (!goOn) {
+      return to(
+        { state: 'failed', phase: 'stopped', why: failure, attempts, retryAtMilliseconds: undefined },
+        ...release,
+        { type: 'set-timer', atMilliseconds: undefined },
+        { type: 'answer-waiting', retryAtMilliseconds },
+      );
+    }
+    return to(
+      {
+        state: model.everConnected ? 'reconnecting' : 'connecting',
+        phase: 'backing-off',
+        why: failure,
+        attempts,
+        retryAtMilliseconds,
+      },
+      ...release,
+      { type: 'set-timer', atMilliseconds: retryAtMilliseconds },
+      { type: 'answer-waiting', retryAtMilliseconds },
+    );
+  };
+
+  switch (event.type) {
+    case 'up':
+      if (model.phase !== 'idle' && model.phase !== 'stopped') return unchanged;
+      return to(
+        {
+          state: 'connecting',
+          phase: 'preparing',
+          why: undefined,
+          attempts: 0,
+          wantsDown: false,
+          everConnected: false,
+        },
+        { type: 'prepare' },
+      );
+    case 'prepared':
+      if (model.phase !== 'preparing') return unchanged;
+      if (policy.start === 'on-demand' && !model.everConnected) return to({ phase: 'waiting-for-traffic' });
+      return agreeNow(model.why);
+    case 'prepare-failed':
+      if (model.phase !== 'preparing') return unchanged;
+      return afterFailure(event.failure);
+    case 'established':
+      if (model.phase !== 'agreeing') return unchanged;
+      return to({ phase: 'configuring' }, { type: 'configure' });
+    case 'configured':
+      if (model.phase !== 'configuring') return unchanged;
+      return to({ state: 'connected', phase: 'running', why: undefined, attempts: 0, everConnected: true });
+    case 'configure-failed':
+      if (model.phase !== 'configuring') return unchanged;
+      return afterFailure(event.failure, [{ type: 'release-ike', abrupt: false }]);
+    case 'closed':
+      if (model.phase === 'cleaning' || model.phase === 'idle' || model.phase === 'stopped') return unchanged;
+      if (model.phase === 'backing-off') return unchanged;
+      if (model.phase === 'running' && model.attempts === 0) {
+        return to({ state: 'reconnecting', phase: 'preparing', why: event.reason }, { type: 'prepare' });
+      }
+      return afterFailure(event.reason);
+    case 'traffic':
+      if (model.phase === 'waiting-for-traffic') return agreeNow(undefined);
+      return unchanged;
+    case 'network-changed':
+      if (model.phase === 'backing-off' || model.phase === 'running' || model.phase === 'agreeing') {
+        return to(
+          {
+            state: model.everConnected ? 'reconnecting' : 'connecting',
+            phase: 'preparing',
+            why: { code: 'network-changed' },
+            retryAtMilliseconds: undefined,
+          },
+          { type: 'set-timer', atMilliseconds: undefined },
+          { type: 'release-ike', abrupt: true },
+          { type: 'prepare' },
+        );
+      }
+      return unchanged;
+    case 'retry':
+    case 'timer':
+      if (event.type === 'timer' && model.phase !== 'backing-off') return unchanged;
+      if (model.phase !== 'backing-off' && model.phase !== 'stopped') return unchanged;
+      return to(
+        {
+          state: model.everConnected ? 'reconnecting' : 'connecting',
+          phase: 'preparing',
+          retryAtMilliseconds: undefined,
+        },
+        { type: 'prepare' },
+      );
+    case 'down':
+      if (model.phase === 'idle' || model.phase === 'cleaning') return unchanged;
+      return to(
+        { phase: 'cleaning', wantsDown: true, retryAtMilliseconds: undefined },
+        { type: 'set-timer', atMilliseconds: undefined },
+        { type: 'release-ike', abrupt: false },
+        { type: 'clean' },
+      );
+    case 'cleaned':
+      if (model.phase !== 'cleaning') return unchanged;
+      return { model: { ...idleConnection(nowMilliseconds) }, effects: [] };
+  }
+}
