@@ -1,0 +1,162 @@
+// Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
+// crosses the control endpoint as an error.
+import { z } from 'zod';
+
+/** What the exit code of the `sealnic` command means. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  noService: 3,
+  refused: 4,
+  authenticationFailed: 5,
+  gatewayUnreachable: 6,
+} as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/**
+ * Why a connection is not (or no longer) up. The first group is the IKE engine's own (IkeFailure in
+ * main/engine/ike/contract.ts, which is assignable to this), the second the service's.
+ */
+export const failureSchema = z.discriminatedUnion('code', [
+  z.object({ code: z.literal('requested') }),
+  z.object({ code: z.literal('no-answer'), milliseconds: z.number() }),
+  z.object({ code: z.literal('dead-peer') }),
+  z.object({ code: z.literal('deleted-by-peer') }),
+  z.object({ code: z.literal('authentication-failed') }),
+  z.object({
+    code: z.literal('peer-authentication-failed'),
+    problem: z.enum([
+      'untrusted',
+      'expired',
+      'not-yet-valid',
+      'key-usage',
+      'name-mismatch',
+      'bad-signature',
+      'malformed',
+      'wrong-psk',
+      'wrong-identity',
+    ]),
+    detail: z.string().optional(),
+  }),
+  z.object({ code: z.literal('no-proposal-chosen'), layer: z.enum(['ike', 'esp']) }),
+  z.object({ code: z.literal('selectors-unacceptable') }),
+  z.object({ code: z.literal('no-address-assigned') }),
+  z.object({ code: z.literal('secret-missing'), name: z.string().optional() }),
+  z.object({ code: z.literal('signing-failed'), detail: z.string().optional() }),
+  z.object({ code: z.literal('invalid-message'), detail: z.string() }),
+  z.object({ code: z.literal('refused-by-peer'), notify: z.string() }),
+  z.object({ code: z.literal('replaced') }),
+
+  z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
+  /** The computer has no route to the gateway. */
+  z.object({ code: z.literal('no-network') }),
+  /** The virtual adapter could not be made or died. */
+  z.object({ code: z.literal('adapter-failed'), detail: z.string() }),
+  /** Addresses, routes, DNS or firewall could not be set. */
+  z.object({ code: z.literal('network-failed'), detail: z.string() }),
+  z.object({ code: z.literal('service-stopping') }),
+  z.object({ code: z.literal('unexpected'), detail: z.string() }),
+]);
+export type Failure = z.infer<typeof failureSchema>;
+
+export const profileProblemSchema = z.object({
+  line: z.number().int().optional(),
+  column: z.number().int().optional(),
+  /** Dotted, e.g. "gateway.address". */
+  key: z.string().optional(),
+  message: z.string(),
+});
+export type ProfileProblem = z.infer<typeof profileProblemSchema>;
+
+export const rights = ['observe', 'control', 'administer'] as const;
+export type Right = (typeof rights)[number];
+
+/** Why a call failed. */
+export const controlFailureSchema = z.discriminatedUnion('code', [
+  z.object({ code: z.literal('connection-failed'), profile: z.string(), failure: failureSchema }),
+  z.object({
+    code: z.literal('refused'),
+    method: z.string(),
+    right: z.enum(rights),
+    owner: z.number().optional(),
+  }),
+  z.object({ code: z.literal('invalid-request'), method: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('unknown-method'), method: z.string() }),
+  /** A limit of the endpoint: too many connections, requests or bytes. */
+  z.object({ code: z.literal('too-much'), limit: z.string() }),
+  z.object({ code: z.literal('not-supported'), feature: z.string() }),
+  z.object({ code: z.literal('internal'), detail: z.string() }),
+  z.object({ code: z.literal('stopping') }),
+
+  z.object({ code: z.literal('profile-not-found'), profile: z.string(), known: z.array(z.string()) }),
+  z.object({ code: z.literal('profile-exists'), profile: z.string() }),
+  z.object({ code: z.literal('profile-in-use'), profile: z.string() }),
+  z.object({ code: z.literal('profile-invalid'), name: z.string(), problems: z.array(profileProblemSchema) }),
+  z.object({ code: z.literal('import-unsupported'), detail: z.string() }),
+  z.object({ code: z.literal('passphrase-needed') }),
+  z.object({ code: z.literal('passphrase-wrong') }),
+  z.object({ code: z.literal('not-connected'), profile: z.string() }),
+  /** Another connection stands in the way. */
+  z.object({ code: z.literal('connection-exists'), profile: z.string() }),
+
+  z.object({ code: z.literal('row-invalid'), field: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('row-not-found'), id: z.string() }),
+  /** Comes from a profile or is built in. */
+  z.object({ code: z.literal('row-not-removable'), id: z.string(), origin: z.string() }),
+  z.object({ code: z.literal('association-not-found'), spi: z.string() }),
+  z.object({ code: z.literal('secret-not-found'), name: z.string() }),
+  z.object({ code: z.literal('secret-invalid'), name: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
+
+  /** Made by the client itself. */
+  z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('connection-lost'), path: z.string() }),
+  z.object({ code: z.literal('server-not-trusted'), path: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('bad-answer'), method: z.string(), detail: z.string() }),
+]);
+export type ControlFailure = z.infer<typeof controlFailureSchema>;
+
+/** What both sides throw: the service's handlers to refuse, the client's `call` to report. */
+export class ControlError extends Error {
+  readonly failure: ControlFailure;
+
+  constructor(failure: ControlFailure) {
+    super(`control: ${failure.code}`);
+    this.name = 'ControlError';
+    this.failure = failure;
+  }
+}
+
+/** Which exit code a failure ends the command with. */
+export function exitCodeOf(failure: ControlFailure): ExitCode {
+  switch (failure.code) {
+    case 'connection-failed':
+      return exitCodeOfConnection(failure.failure);
+    case 'no-service':
+    case 'connection-lost':
+      return exitCodes.noService;
+    case 'refused':
+    case 'server-not-trusted':
+      return exitCodes.refused;
+    default:
+      return exitCodes.failed;
+  }
+}
+
+function exitCodeOfConnection(failure: Failure): ExitCode {
+  switch (failure.code) {
+    case 'authentication-failed':
+    case 'peer-authentication-failed':
+    case 'secret-missing':
+    case 'signing-failed':
+      return exitCodes.authenticationFailed;
+    case 'no-answer':
+    case 'dead-peer':
+    case 'name-not-resolved':
+    case 'no-network':
+      return exitCodes.gatewayUnreachable;
+    default:
+      return exitCodes.failed;
+  }
+}
