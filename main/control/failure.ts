@@ -55,6 +55,8 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('adapter-failed'), detail: z.string() }),
   /** Addresses, routes, DNS or firewall could not be set. */
   z.object({ code: z.literal('network-failed'), detail: z.string() }),
+  /** Links or addresses changed; the connection is being made anew. */
+  z.object({ code: z.literal('network-changed') }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
