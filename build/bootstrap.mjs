@@ -1,0 +1,47 @@
+// What every npm script calls first: makes a fresh clone able to run the command, then runs it on Node 24.
+// Needs nothing but Node 20.19 or newer, hence plain JavaScript without dependencies.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { commands } from './bootstrap/commands.mjs';
+import { ensurePackages, nodeBinary, projectRoot } from './bootstrap/packages.mjs';
+import { ensureSystemPackages } from './bootstrap/system-packages.mjs';
+
+/** Prepares and runs one of the commands; the exit code is the command's. */
+export async function run(name, commandArguments) {
+  const command = commands[name];
+  if (command === undefined) {
+    console.error(`There is no command "${name}". Known: ${Object.keys(commands).join(', ')}.`);
+    return 2;
+  }
+  try {
+    ensurePackages();
+    ensureSystemPackages(name, command.systemPackages);
+    for (const step of command.before) {
+      const code = await onNode24([join(projectRoot, step)]);
+      if (code !== 0) return code;
+    }
+    return await onNode24([...(command.flags ?? []), join(projectRoot, command.main), ...commandArguments]);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+function onNode24(nodeArguments) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(nodeBinary(), nodeArguments, { stdio: 'inherit' });
+    const forward = (signal) => child.kill(signal);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, forward);
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      for (const each of signals) process.off(each, forward);
+      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
+    });
+  });
+}
+
+if (process.argv[1] === import.meta.filename) {
+  process.exitCode = await run(process.argv[2] ?? '', process.argv.slice(3));
+}

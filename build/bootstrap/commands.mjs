@@ -1,0 +1,51 @@
+// The commands of package.json: what each runs, what must be built before, and which Debian packages it needs.
+
+/** A name with "|" stands for the first of the alternatives that the distribution knows. */
+const network = ['iproute2', 'util-linux', 'nftables'];
+const desktop = [
+  'xvfb',
+  'xauth',
+  'dbus',
+  'libgtk-3-0t64|libgtk-3-0',
+  'libnss3',
+  'libgbm1',
+  'libasound2t64|libasound2',
+];
+const peers = [
+  'strongswan',
+  'strongswan-swanctl',
+  'strongswan-pki',
+  'libcharon-extra-plugins',
+  'libstrongswan-extra-plugins',
+];
+
+export const commands = {
+  sealnic: { main: 'main/cli/main.ts', before: [], systemPackages: [] },
+  demo: { main: 'build/demo/main.ts', before: ['build/assembly.ts'], systemPackages: network },
+  test: {
+    main: 'build/test.ts',
+    before: ['build/assembly.ts'],
+    systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl'],
+  },
+  'test:unit': { main: 'build/test-unit.ts', before: ['build/assembly.ts'], systemPackages: [] },
+  check: { main: 'build/check.ts', before: [], systemPackages: [] },
+  bench: {
+    main: 'test/bench/main.ts',
+    before: ['build/assembly.ts'],
+    systemPackages: [
+      ...network,
+      ...peers,
+      'iperf3',
+      'iputils-ping',
+      'wireguard-go',
+      'wireguard-tools',
+      'openvpn',
+    ],
+  },
+  start: {
+    main: 'build/start.ts',
+    before: ['build/assembly.ts'],
+    systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
+  },
+  build: { main: 'build/bundle.ts', before: ['build/assembly.ts'], systemPackages: [] },
+};
