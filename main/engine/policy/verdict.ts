@@ -11,8 +11,17 @@ export class Verdict {
   row = 0;
   /** Index in the flow table; -1 where the packet belongs to no flow. */
   flow = -1;
-  /** The packet's addresses do not fit the verdict: call `PacketFilter.translate` before it leaves. */
-  translate = false;
   /** Set: drop the packet and count it under this reason. */
   reason: DropReason | undefined = undefined;
+  /** Outbound, the packet's source is the terminal's side; inbound, its destination is. */
+  outbound = true;
+  /** The packet's local address does not fit the verdict: call `PacketFilter.translate` before it leaves. */
+  translate = false;
+  /** With `translate`: what takes the place of the local address, words as in PacketView. */
+  replacement0 = 0;
+  replacement1 = 0;
+  replacement2 = 0;
+  replacement3 = 0;
+  /** With `translate`: the local port (ICMP queries: the identifier) on the other side, -1 to leave it. */
+  replacementPort = -1;
 }
