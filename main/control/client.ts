@@ -70,6 +70,8 @@ export class ControlClient {
   #startingCaptures = 0;
   #nextUpload = 1;
   #closed = false;
+  /** The service turned the whole connection away. */
+  #refusal: ControlFailure | undefined;
 
   constructor(socket: Socket, options: ClientOptions) {
     this.path = options.path;
@@ -96,7 +98,7 @@ export class ControlClient {
   ): Promise<MethodResult<Name>> {
     const sent: Record<string, unknown> = { ...parameters };
     if (uploads !== undefined) sent.uploads = this.#upload(uploads);
-    if (this.#closed) throw new ControlError({ code: 'connection-lost', path: this.path });
+    if (this.#closed) throw new ControlError(this.#failureOf(undefined, method));
     let answer: unknown;
     try {
       answer = await this.#rpc.request(method, sent, undefined);
@@ -201,6 +203,8 @@ export class ControlClient {
       const parameters = 'params' in message ? message.params : undefined;
       if (message.method === 'status.changed') this.#receiveStatus(parameters);
       if (message.method === 'capture.ended') this.#receiveCaptureEnd(parameters);
+    } else if ('error' in message && 'id' in message && message.id === null) {
+      this.#refusal = controlFailureSchema.safeParse((message.error as JSONRPCErrorException).data).data;
     } else {
       this.#rpc.receive(message as JSONRPCResponse);
     }
@@ -221,7 +225,7 @@ export class ControlClient {
   }
 
   #failureOf(error: unknown, method: string): ControlFailure {
-    if (this.#closed) return { code: 'connection-lost', path: this.path };
+    if (this.#closed) return this.#refusal ?? { code: 'connection-lost', path: this.path };
     const data = (error as Partial<JSONRPCErrorException>).data;
     const failure = controlFailureSchema.safeParse(data);
     if (failure.success) return failure.data;

@@ -1,0 +1,32 @@
+// What of an answer a caller gets to see: others' connections without their details, one's own secrets' names only.
+import type { MethodName } from '../../control/schema.ts';
+import type { Caller } from '../../control/service-api.ts';
+import type { SecretSummary, Status } from '../../control/values.ts';
+
+/** Takes the part of a validated result that is the caller's to see. */
+export function visibleResult(method: MethodName, result: unknown, caller: Caller): unknown {
+  switch (method) {
+    case 'status':
+      return visibleStatus(result as Status, caller);
+    case 'secrets.list':
+      return { secrets: visibleSecrets((result as { secrets: SecretSummary[] }).secrets, caller) };
+    default:
+      return result;
+  }
+}
+
+export function visibleStatus(status: Status, caller: Caller): Status {
+  if (caller.administrator) return status;
+  return {
+    ...status,
+    connections: status.connections.map((connection) => {
+      if (connection.owner === caller.uid) return connection;
+      const { details, ...seen } = connection;
+      return seen;
+    }),
+  };
+}
+
+function visibleSecrets(secrets: readonly SecretSummary[], caller: Caller): readonly SecretSummary[] {
+  return caller.administrator ? secrets : secrets.filter((secret) => secret.owner === caller.uid);
+}
