@@ -19,11 +19,32 @@ export interface TunnelConfiguration {
 
 export interface FailClosedConfiguration {
   readonly tunnelInterface: string;
-  /** Dropped on every other link, unless marked. */
+  /** Dropped on every other link, unless marked; unreachable while the adapter is away. */
   readonly protectedPrefixes: readonly string[];
+  /**
+   * Source prefixes whose inbound packets on other links are the adapter's (BypassLink takes them from the link) and
+   * must not reach the system's own stack as well, which would answer them with resets. Those in `protectedPrefixes`
+   * are dropped there anyway; absent: no others.
+   */
+  readonly tappedPrefixes?: readonly string[] | undefined;
+  /**
+   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPort` passes, and gets our mark so
+   * that a strict reverse path filter lets it in. Without them (and without `underlayPorts`) a tunnel whose protected
+   * prefixes cover its own gateway hears nothing.
+   */
+  readonly gateways?: readonly string[] | undefined;
+  readonly gatewayPort?: number | undefined;
+  /** Local UDP ports of our underlay sockets, where they are known (a responder's 500 and 4500): the same, whoever sends. */
+  readonly underlayPorts?: readonly number[] | undefined;
+  /** Resolvers that root may ask although a protected prefix covers them, to find the gateway's address by its name. */
+  readonly nameServers?: readonly string[] | undefined;
   /** Anything to these on another link is dropped. */
   readonly virtualAddresses: readonly string[];
-  /** Exceptions: passes although covered by a protected prefix. */
+  /**
+   * Exceptions: passes although covered by a protected prefix. The local network is what the links' own private
+   * prefixes (RFC 1918, 3927, 4193, link-local) and multicast are, except where a protected prefix is as specific: a
+   * hostile network cannot widen it by the addresses that it hands out.
+   */
   readonly allowLocalNetwork: boolean;
   readonly allowDhcp: boolean;
   readonly allowNeighbourDiscovery: boolean;
@@ -36,8 +57,11 @@ export interface FailClosedConfiguration {
   readonly tableName: string;
 }
 
+/** First match, among the rows in their order. For ICMP a port is type << 8 | code, in `remotePorts`. */
 export interface FirewallRow {
   readonly id: string;
+  /** BYPASS: what a later DISCARD row shall not hit. Absent: DISCARD. */
+  readonly action?: 'DISCARD' | 'BYPASS' | undefined;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
   readonly protocol: number | undefined;
@@ -72,8 +96,12 @@ export interface LinkInformation {
   readonly addresses: readonly string[];
 }
 
-/** One of each for the platform; every call writes the journal before it changes anything. */
+/**
+ * One of each for the platform; every call writes the journal before it changes anything. Calling an apply again
+ * replaces what it set before, without a moment in between in which less is protected than before or after.
+ */
 export interface HostNetwork {
+  /** Call it before the adapter comes up, and again when prefixes, addresses or the local network change. */
   applyFailClosed(configuration: FailClosedConfiguration): Promise<void>;
   removeFailClosed(): Promise<void>;
   applyTunnel(configuration: TunnelConfiguration): Promise<void>;

@@ -17,10 +17,14 @@ export interface Adapter {
   readonly superPackets: boolean;
   /** Reads until the batch is full or nothing is waiting; packet `i` lies in slot `i` of the region. */
   read(batch: PacketBatch, region: SlotRegion): void;
-  /** Writes packets `from` to `count`; returns how many the system took (a full queue takes fewer). */
+  /**
+   * Writes packets `from` to `count`; returns how many are dealt with (a full queue takes fewer). A packet that the
+   * system finds wrong is passed over and counted in `refused`; only a lost device throws.
+   */
   write(batch: PacketBatch, from: number): number;
+  readonly refused?: number;
   close(): void;
 }
 
-/** Bytes `start` and up of the memory belong to the adapter and underlay for headers and address structures. */
+/** Throws where the interface cannot be made. It comes up at once: what keeps it shut must be in place before. */
 export type OpenAdapter = (options: AdapterOptions, memory: PacketMemory) => Adapter;

@@ -27,8 +27,9 @@ export interface Underlay {
   /** The local address on which that entry arrived (IP_PKTINFO). */
   localAt(remote: number): Endpoint;
   /**
-   * Sends entries `from` to `count` to their peers; returns how many were taken. Falls back from UDP_SEGMENT to
-   * single datagrams on EIO/EINVAL and remembers it. Errors of single datagrams (EMSGSIZE, ENETUNREACH, EPERM) are
+   * Sends entries `from` to `count` to their peers; returns how many were taken. Where the system takes only the head
+   * of a run, `offset` and `length` of that entry are moved on to what is left. Falls back from UDP_SEGMENT to single
+   * datagrams on EIO for good, and for one entry where its segments are too big for the path. Errors of single datagrams (EMSGSIZE, ENETUNREACH, EPERM) are
    * counted in `errors`, not thrown.
    */
   send(batch: DatagramBatch, from: number): number;
@@ -47,8 +48,12 @@ export interface BypassLink {
   readonly interfaceName: string;
   /** Packets from the link whose source lies in the watched prefixes; packet i lies in slot i. */
   receive(batch: PacketBatch, region: SlotRegion): void;
-  /** Whole IP packets with complete checksums; super-packets must have been segmented. */
+  /**
+   * Whole IP packets with complete checksums; super-packets must have been segmented. False: the system did not take
+   * it (counted in `errors`, except for a full queue).
+   */
   send(offset: number, length: number): boolean;
+  readonly errors: number;
   close(): void;
 }
 
@@ -61,6 +66,8 @@ export interface BypassLinkOptions {
     readonly bytes: Uint8Array;
     readonly length: number;
   }[];
+  /** Our own underlay's local UDP ports: datagrams to them are left to their sockets. */
+  readonly excludedPorts: readonly number[];
 }
 
 export type OpenUnderlay = (options: UnderlayOptions, memory: PacketMemory) => Underlay;
