@@ -1,6 +1,6 @@
 // What goes into the IKE engine and what comes out: events and effects (RFC 7296). No clock, no randomness, no socket
 // and no private key in here; the caller carries out each effect and brings its result back as an event.
-import type { Endpoint, IpAddress } from '../packet/address.ts';
+import type { AddressPrefix, Endpoint, IpAddress } from '../packet/address.ts';
 import type { TrafficSelector } from '../policy/selector.ts';
 import type { AssociationId, EspAlgorithm, Lifetime } from '../sa/parameters.ts';
 
@@ -42,6 +42,8 @@ export interface IkeConfiguration {
   readonly remoteIdentity: Identity | undefined;
   readonly localAuthentication: LocalAuthentication;
   readonly remoteAuthentication: 'psk' | 'certificate';
+  /** SHA-1 of each trusted authority's SubjectPublicKeyInfo, for the certificate request (RFC 7296 section 3.7). */
+  readonly certificateAuthorityHashes?: readonly Uint8Array[];
   /** In order of preference. */
   readonly ikeProposals: readonly IkeProposal[];
   readonly espProposals: readonly EspProposal[];
@@ -80,6 +82,11 @@ export type LocalAuthentication =
 
 export interface ChildConfiguration {
   readonly association: AssociationId;
+  /**
+   * Empty local selectors: the virtual address if one was asked for (offered as 0.0.0.0/0 and ::/0, narrowed by the
+   * peer), else the endpoint's own address. Empty remote selectors: as responder the address that was assigned or
+   * the peer's own, as initiator everything.
+   */
   readonly localSelectors: readonly TrafficSelector[];
   readonly remoteSelectors: readonly TrafficSelector[];
 }
@@ -115,10 +122,14 @@ export type IkeEvent =
   | { readonly type: 'rekey-ike'; readonly connection: ConnectionId }
   /** Sends DELETE; `abrupt` does not wait for the answer. */
   | { readonly type: 'disconnect'; readonly connection: ConnectionId; readonly abrupt: boolean }
-  /** An IKE message without the non-ESP marker. */
+  /**
+   * An IKE message without the non-ESP marker. `marker`: it had one; where absent, this is concluded from the ports
+   * (no marker where one of them is 500).
+   */
   | {
       readonly type: 'datagram';
       readonly bytes: Uint8Array;
+      readonly marker?: boolean;
       readonly local: Endpoint;
       readonly remote: Endpoint;
     }
@@ -158,7 +169,7 @@ export type CertificateProblem =
   | 'malformed';
 
 export type IkeEffect =
-  /** `marker`: prepend the 4-byte non-ESP marker (port 4500). */
+  /** `marker`: prepend the 4-byte non-ESP marker (port 4500). `connection` is 0 before a responder knows its peer. */
   | {
       readonly type: 'send';
       readonly connection: ConnectionId;
@@ -232,6 +243,7 @@ export type IkeEffect =
   | { readonly type: 'peer-moved'; readonly connection: ConnectionId; readonly remote: Endpoint }
   | { readonly type: 'closed'; readonly connection: ConnectionId; readonly reason: IkeFailure };
 
+/** ECDSA signatures are DER (Ecdsa-Sig-Value) in events and effects, whatever the authentication method. */
 export type SignatureScheme =
   | { readonly kind: 'rsa-pkcs1'; readonly hash: 'sha1' | 'sha256' | 'sha384' | 'sha512' }
   | { readonly kind: 'rsa-pss'; readonly hash: 'sha256' | 'sha384' | 'sha512' }
@@ -248,6 +260,8 @@ export interface IkeDetails {
   readonly natDetected: { readonly local: boolean; readonly remote: boolean };
   readonly virtualAddresses: readonly IpAddress[];
   readonly dns: readonly IpAddress[];
+  /** Networks behind the gateway, where it told them (INTERNAL_IP4_SUBNET, INTERNAL_IP6_SUBNET). */
+  readonly subnets?: readonly AddressPrefix[];
 }
 
 /** Keys are secrets from allocateSecret; whoever carries the effect out frees them. */
