@@ -1,0 +1,146 @@
+// The service's own configuration: /etc/sealnic/service.toml. Every place, port, number and name of the service can be
+// set here, so that several services run side by side on one computer.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { InvalidFileError } from './problem.ts';
+import { readToml } from './toml.ts';
+
+export const defaultConfigurationPath = '/etc/sealnic/service.toml';
+
+/** Names a configuration file instead of the default one; the option --config goes before it. */
+export const configurationVariable = 'SEALNIC_CONFIGURATION';
+
+export const logLevels = ['error', 'warning', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface ServiceConfiguration {
+  /** Unix socket of the control endpoint. */
+  readonly controlSocket: string;
+  /** One TOML file a profile. */
+  readonly profileDirectory: string;
+  /** What the service remembers over a restart. */
+  readonly stateDirectory: string;
+  readonly credentialDirectory: string;
+  /** Changes to the computer that are still to be undone. */
+  readonly journal: string;
+  /** The user's own filter rows. */
+  readonly filter: string;
+  readonly logLevel: LogLevel;
+  /** Group whose members may connect and disconnect. */
+  readonly controlGroup: string;
+  /** Virtual adapter; at most 15 characters. */
+  readonly interfaceName: string;
+  /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
+  readonly mark: number;
+  readonly routingTable: number;
+  readonly rulePriority: number;
+  /** Name of the nftables table. */
+  readonly firewallTable: string;
+  /** UDP ports: `ike` and `natTraversal` are bound as responder only; `local` is the initiator's source, 0 ephemeral. */
+  readonly ports: { readonly ike: number; readonly natTraversal: number; readonly local: number };
+}
+
+/** Throws InvalidFileError. Relative paths are errors: a service has no working directory of its own. */
+export function parseConfiguration(text: string, source = defaultConfigurationPath): ServiceConfiguration {
+  const { service, network, ports } = readToml(text, configurationSchema, source);
+  const stateDirectory = service.state_directory;
+  return {
+    controlSocket: service.control_socket,
+    profileDirectory: service.profile_directory,
+    stateDirectory,
+    credentialDirectory: service.credential_directory ?? join(stateDirectory, 'credentials'),
+    journal: service.journal ?? join(stateDirectory, 'journal'),
+    filter: service.filter,
+    logLevel: service.log_level,
+    controlGroup: service.control_group,
+    interfaceName: network.interface,
+    mark: network.mark,
+    routingTable: network.routing_table,
+    rulePriority: network.rule_priority,
+    firewallTable: network.firewall_table,
+    ports: { ike: ports.ike, natTraversal: ports.nat_traversal, local: ports.local },
+  };
+}
+
+/**
+ * Reads the file at `path`, else the one that SEALNIC_CONFIGURATION names, else the default one, which alone may be
+ * absent. Throws InvalidFileError for a file that is missing, unreadable or wrong.
+ */
+export function loadConfiguration(
+  path: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): ServiceConfiguration {
+  const chosen = path ?? (environment[configurationVariable] || undefined);
+  const file = chosen ?? defaultConfigurationPath;
+  try {
+    return parseConfiguration(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (error instanceof InvalidFileError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && chosen === undefined) return parseConfiguration('', file);
+    throw new InvalidFileError(file, [{ message: readFailures[code ?? ''] ?? `cannot be read (${code})` }]);
+  }
+}
+
+const readFailures: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EACCES: 'may not be read by this user',
+  EISDIR: 'is a directory, not a file',
+};
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'an absolute path');
+/** sun_path of a Unix socket holds 108 bytes with the closing zero. */
+const socketPath = absolutePath.refine((path) => Buffer.byteLength(path) <= 107, {
+  error: 'is too long for a Unix socket: 107 bytes at most',
+});
+const interfaceName = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'an interface name of at most 15 characters');
+const tableName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,30}$/, 'a small letter followed by small letters, digits, _ and -');
+const portNumber = z.number().int().min(1).max(65535);
+
+const configurationSchema = z.strictObject({
+  service: z
+    .strictObject({
+      control_socket: socketPath.default('/run/sealnic/control.sock'),
+      profile_directory: absolutePath.default('/etc/sealnic/profiles'),
+      state_directory: absolutePath.default('/var/lib/sealnic'),
+      credential_directory: absolutePath.optional(),
+      journal: absolutePath.optional(),
+      filter: absolutePath.default('/etc/sealnic/filter.toml'),
+      log_level: z.enum(logLevels).default('info'),
+      control_group: z.string().min(1).max(32).default('sealnic'),
+    })
+    .prefault({}),
+  network: z
+    .strictObject({
+      interface: interfaceName.default('sealnic0'),
+      mark: z.number().int().min(1).max(0xffffffff).default(0x5ea1),
+      /** 253 to 255 and 0 are the system's own. */
+      routing_table: z
+        .number()
+        .int()
+        .min(1)
+        .max(0xffffffff)
+        .refine((table) => table < 253 || table > 255, {
+          error: 'may not be 253, 254 or 255: the system uses them',
+        })
+        .default(0x5ea1),
+      rule_priority: z.number().int().min(1).max(32765).default(1225),
+      firewall_table: tableName.default('sealnic'),
+    })
+    .prefault({}),
+  ports: z
+    .strictObject({
+      ike: portNumber.default(500),
+      nat_traversal: portNumber.default(4500),
+      local: z.number().int().min(0).max(65535).default(0),
+    })
+    .prefault({}),
+});
