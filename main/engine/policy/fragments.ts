@@ -1,5 +1,6 @@
 // Fragments follow the verdict of their first fragment: a bounded table of the fragmented packets under way.
 import type { PacketView } from '../packet/view.ts';
+import { dropReasons } from '../path/reasons.ts';
 import type { PolicyAction } from './row.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -39,7 +40,7 @@ export class FragmentTable {
     values[place] = verdict.row;
     values[place + 1] = actions.indexOf(verdict.action);
     values[place + 2] = verdict.association;
-    values[place + 3] = verdict.reason === undefined ? 0 : 1;
+    values[place + 3] = verdict.reason === undefined ? -1 : dropReasons.indexOf(verdict.reason);
     values[place + 4] = verdict.translate ? 1 : 0;
     values[place + 5] = verdict.replacement0;
     values[place + 6] = verdict.replacement1;
@@ -57,7 +58,7 @@ export class FragmentTable {
     verdict.row = values[place]!;
     verdict.action = actions[values[place + 1]!]!;
     verdict.association = values[place + 2]!;
-    verdict.reason = values[place + 3] === 0 ? undefined : 'policy-discard';
+    verdict.reason = dropReasons[values[place + 3]!];
     verdict.flow = -1;
     verdict.translate = values[place + 4] === 1;
     verdict.replacement0 = values[place + 5]!;
