@@ -32,7 +32,7 @@ export class PacketFilter {
   readonly #memory: PacketMemory;
   readonly #checksum: ChecksumKernel;
   readonly #counters: RowCounters;
-  #counterSlots = new Int32Array(2);
+  #counterSlots: Int32Array = new Int32Array(2);
   readonly #key = new FlowKey();
   readonly #quote = new PacketView();
   readonly #quoteKey = new FlowKey();

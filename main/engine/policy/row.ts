@@ -19,6 +19,8 @@ export interface FilterRowText {
   readonly sourcePorts?: string | undefined;
   readonly destinationPorts?: string | undefined;
   readonly action: PolicyAction;
+  /** BYPASS only: may the other side begin the conversation? Absent: no. */
+  readonly allowInbound?: boolean | undefined;
   /** PROTECT: the profile that protects. */
   readonly profile?: string | undefined;
   /** Shown beside the row. */
