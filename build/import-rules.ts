@@ -50,7 +50,7 @@ export const rooms: readonly Room[] = [
   },
   {
     path: 'main/tray/',
-    values: ['main/control/', 'main/keys/keychain/'],
+    values: ['main/control/', 'main/cli/words.ts', 'main/keys/keychain/'],
     types: [],
     packages: ['electron'],
     node: ['*'],

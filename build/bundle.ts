@@ -1,0 +1,67 @@
+// Bundles the service, the command and the tray app into dist/, for packaging; `bundleTray` alone for `npm start`.
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+
+const projectRoot = join(import.meta.dirname, '..');
+
+const common = {
+  absWorkingDir: projectRoot,
+  bundle: true,
+  platform: 'node',
+  sourcemap: true,
+  legalComments: 'linked',
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+/**
+ * The service, its data thread and the command, for the Node 24 that goes with them. koffi stays outside: it finds its
+ * binaries by its own place. `output`: the directory, dist/ by default. Resolves to the files that went in.
+ */
+export async function bundleService(output = join(projectRoot, 'dist')): Promise<readonly string[]> {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: {
+      'service/main': 'main/service/main.ts',
+      'service/data-thread': 'main/service/data/thread.ts',
+      'cli/main': 'main/cli/main.ts',
+    },
+    outdir: output,
+    format: 'esm',
+    target: 'node24',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    external: ['koffi'],
+    metafile: true,
+  });
+  return Object.keys(metafile.inputs);
+}
+
+/** The tray app as a directory that Electron starts. Its own Node runs no TypeScript, hence the bundle. */
+export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Promise<string> {
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(join(output, 'icons'), { recursive: true });
+  await build({
+    ...common,
+    entryPoints: ['main/tray/main.ts'],
+    outfile: join(output, 'main.cjs'),
+    format: 'cjs',
+    target: 'node20',
+    external: ['electron'],
+  });
+  const manifest = { name: 'sealnic', productName: 'SealNIC', version: '0.1.0', main: 'main.cjs' };
+  writeFileSync(join(output, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const icons = join(projectRoot, 'resources', 'tray');
+  for (const icon of readdirSync(icons).filter((name) => name.endsWith('.png'))) {
+    copyFileSync(join(icons, icon), join(output, 'icons', icon));
+  }
+  return output;
+}
+
+if (import.meta.main) {
+  await bundleService();
+  await bundleTray();
+  if (!existsSync(join(projectRoot, 'dist', 'service', 'main.js')))
+    throw new Error('the bundle is not there');
+  console.log('The bundles are in dist/.');
+}
