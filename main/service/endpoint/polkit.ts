@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import type { Peer } from './rights.ts';
 
-/** Defined in resources/org.sealnic.policy, which `sealnic service install` puts in place. */
+/** Defined by the policy file that `sealnic service install` puts in place. */
 export const polkitAction = 'org.sealnic.administer';
 
 const longestWaitMilliseconds = 120_000;

@@ -1,0 +1,78 @@
+// sealnic doctor: what is amiss on this computer, and its repair; also when the service is dead.
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { ControlError } from '../../control/failure.ts';
+import { type Finding, findingSchema } from '../../control/values.ts';
+import type { Runner } from '../runner.ts';
+import type { Style } from '../style.ts';
+import { type CommandContext, print } from '../terminal.ts';
+
+export function addDoctorCommand(program: Command, run: Runner): void {
+  program
+    .command('doctor')
+    .description('find out what is amiss on this computer')
+    .option('--repair', 'undo what an earlier process left behind')
+    .action(run((context, options: { repair?: true }) => doctor(context, options.repair === true)));
+}
+
+const reportSchema = z.object({
+  repaired: z.array(z.string()).optional(),
+  findings: z.array(findingSchema),
+});
+type Report = z.infer<typeof reportSchema>;
+
+async function doctor(context: CommandContext, repair: boolean): Promise<number> {
+  const report = await examine(context, repair);
+  const problems = report.findings.filter((finding) => finding.severity === 'problem').length;
+  print(context, report, reportLines(report, context.style));
+  return problems === 0 ? 0 : 1;
+}
+
+async function examine(context: CommandContext, repair: boolean): Promise<Report> {
+  try {
+    return await context.withService(
+      async (client): Promise<Report> => await client.call(repair ? 'doctor.repair' : 'doctor.check', {}),
+    );
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.failure.code !== 'no-service') throw error;
+    return await examineWithoutService(context, repair, error);
+  }
+}
+
+/** The service's own program looks, in a process that ends when it has. */
+async function examineWithoutService(
+  context: CommandContext,
+  repair: boolean,
+  noService: ControlError,
+): Promise<Report> {
+  const task = await context.launcher.runTask([repair ? '--repair' : '--check']);
+  const lastLine = task.output.trim().split('\n').at(-1) ?? '';
+  const report = reportSchema.safeParse(parsed(lastLine));
+  if (!report.success) throw noService;
+  const stopped: Finding = {
+    code: 'service-not-running',
+    severity: 'warning',
+    text: 'The service is not running.',
+    advice: 'systemctl start sealnic',
+    repairable: false,
+  };
+  return { ...report.data, findings: [stopped, ...report.data.findings] };
+}
+
+function reportLines(report: Report, style: Style): string[] {
+  const mark = { good: style.good('✓'), warning: style.warning('!'), problem: style.bad('✗') };
+  const repaired = (report.repaired ?? []).map((text) => `${style.good('✓')} undone: ${text}`);
+  const findings = report.findings.flatMap((finding) => [
+    `${mark[finding.severity]} ${finding.text}`,
+    ...(finding.advice === undefined ? [] : [`    ${finding.advice}`]),
+  ]);
+  return repaired.length + findings.length === 0 ? ['All is well.'] : [...repaired, ...findings];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

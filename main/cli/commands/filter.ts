@@ -1,0 +1,213 @@
+// sealnic filter: the table that decides what is sealed, what passes and what is dropped.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Explanation, FilterRow, VerdictSample } from '../../control/values.ts';
+import { formatBytes, formatCount, formatTable } from '../format.ts';
+import type { Runner } from '../runner.ts';
+import type { Style } from '../style.ts';
+import { type CommandContext, print, UsageError } from '../terminal.ts';
+
+type Action = FilterRow['action'];
+const actions = ['PROTECT', 'BYPASS', 'DISCARD'] as const;
+
+export function addFilterCommands(program: Command, run: Runner): void {
+  const filter = program.command('filter').description('what is sealed, what passes, what is dropped');
+  filter.command('list').description('the rows in the order in which they are tried').action(run(list));
+  filter
+    .command('add')
+    .argument('<action>', 'PROTECT, BYPASS or DISCARD', parseAction)
+    .description('add a row of your own')
+    .option('--from <addresses>', 'source: addresses, prefixes, ranges, "terminal", "any"', 'terminal')
+    .option('--to <addresses>', 'destination, likewise; also "gateway", "local-network"', 'any')
+    .option('--protocol <protocol>', '"any", "tcp", "udp", "icmp", "icmpv6" or a number', 'any')
+    .option('--from-port <ports>', '"443", "8000-8080", several with commas')
+    .option('--port <ports>', 'destination ports, likewise; ICMP: "type" or "type/code"')
+    .option('--profile <profile>', 'PROTECT: the profile that protects')
+    .option('--note <text>', 'shown beside the row')
+    .option('--position <number>', 'place among your own rows, from 0', parseWholeNumber)
+    .action(run((context, action: Action, options: AddOptions) => add(context, action, options)));
+  filter
+    .command('remove')
+    .argument('<id>', 'as filter list shows it')
+    .description('remove a row of your own')
+    .action(run((context, id: string) => remove(context, id)));
+  filter
+    .command('explain')
+    .argument('<destination>', 'address or name')
+    .description('say which row decides about a packet, and why')
+    .option('--from <address>', 'source; by default the one this computer would use')
+    .option('--protocol <protocol>', 'tcp, udp, icmp, …', 'tcp')
+    .option('--port <port>', 'destination port', parseWholeNumber)
+    .option('--from-port <port>', 'source port', parseWholeNumber)
+    .action(run((context, to: string, options: ExplainOptions) => explain(context, to, options)));
+  filter
+    .command('tail')
+    .description('recent verdicts: samples, not every packet')
+    .addOption(new Option('-n, --lines <number>').default(20).argParser(parseWholeNumber))
+    .action(run((context, options: { lines: number }) => tail(context, options.lines)));
+}
+
+interface AddOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: string;
+  readonly fromPort?: string;
+  readonly port?: string;
+  readonly profile?: string;
+  readonly note?: string;
+  readonly position?: number;
+}
+
+interface ExplainOptions {
+  readonly from?: string;
+  readonly protocol: string;
+  readonly port?: number;
+  readonly fromPort?: number;
+}
+
+export function parseWholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number is needed.');
+  return Number(text);
+}
+
+function parseAction(text: string): Action {
+  const action = actions.find((name) => name === text.toUpperCase());
+  if (action === undefined) throw new InvalidArgumentError('It is PROTECT, BYPASS or DISCARD.');
+  return action;
+}
+
+async function list(context: CommandContext): Promise<undefined> {
+  const value = await context.withService((client) => client.call('filter.list', {}));
+  print(context, value, filterLines(value.rows, context.style));
+  return undefined;
+}
+
+export function filterLines(rows: readonly FilterRow[], style: Style): string[] {
+  const columns = [
+    { title: 'ID' },
+    { title: 'ACTION' },
+    { title: 'WHAT' },
+    { title: 'PACKETS', align: 'right' as const },
+    { title: 'BYTES', align: 'right' as const },
+    { title: 'BY' },
+    { title: 'FROM' },
+  ];
+  return formatTable(
+    columns,
+    rows.map((row) => [
+      row.id,
+      styledAction(row.action, style),
+      `${rowText(row)}${row.note === undefined ? '' : style.faint(`  ${row.note}`)}`,
+      formatCount(row.hits.packets),
+      formatBytes(row.hits.bytes),
+      row.spi === undefined ? row.enforcedBy : `SA ${row.spi}`,
+      row.origin,
+    ]),
+  );
+}
+
+export function styledAction(action: Action, style: Style): string {
+  return { PROTECT: style.good, BYPASS: style.accent, DISCARD: style.bad }[action](action);
+}
+
+/** "terminal → 10.1.0.0/16 tcp 443". */
+export function rowText(row: FilterRow): string {
+  const fromPorts = row.sourcePorts === undefined ? '' : `:${row.sourcePorts}`;
+  const what = [row.protocol === 'any' ? '' : row.protocol, row.destinationPorts ?? '']
+    .filter((part) => part !== '')
+    .join(' ');
+  return `${row.source}${fromPorts} → ${row.destination}${what === '' ? '' : ` ${what}`}`;
+}
+
+async function add(context: CommandContext, action: Action, options: AddOptions): Promise<undefined> {
+  if (action === 'PROTECT' && options.profile === undefined) {
+    throw new UsageError('a PROTECT row needs --profile: which profile protects?');
+  }
+  const row = {
+    source: options.from,
+    destination: options.to,
+    protocol: options.protocol,
+    action,
+    ...(options.fromPort === undefined ? {} : { sourcePorts: options.fromPort }),
+    ...(options.port === undefined ? {} : { destinationPorts: options.port }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    ...(options.note === undefined ? {} : { note: options.note }),
+  };
+  const position = options.position === undefined ? {} : { position: options.position };
+  const value = await context.withService((client) => client.call('filter.add', { row, ...position }));
+  print(context, value, [`Added row ${value.id}.`]);
+  return undefined;
+}
+
+async function remove(context: CommandContext, id: string): Promise<undefined> {
+  await context.withService((client) => client.call('filter.remove', { id }));
+  print(context, {}, [`Removed row ${id}.`]);
+  return undefined;
+}
+
+async function explain(
+  context: CommandContext,
+  destination: string,
+  options: ExplainOptions,
+): Promise<undefined> {
+  const parameters = {
+    destination,
+    protocol: options.protocol,
+    ...(options.from === undefined ? {} : { source: options.from }),
+    ...(options.fromPort === undefined ? {} : { sourcePort: options.fromPort }),
+    ...(options.port === undefined ? {} : { destinationPort: options.port }),
+  };
+  const value = await context.withService((client) => client.call('filter.explain', parameters));
+  print(
+    context,
+    value,
+    value.explanations.flatMap((explanation) => explanationLines(explanation, context.style)),
+  );
+  return undefined;
+}
+
+function explanationLines(explanation: Explanation, style: Style): string[] {
+  const port = explanation.destinationPort === undefined ? '' : ` port ${explanation.destinationPort}`;
+  const packet = `${explanation.source} → ${explanation.destination} ${explanation.protocol}${port}`;
+  const by = {
+    engine: explanation.spi === undefined ? '' : `, by SA ${explanation.spi}`,
+    firewall: ", by the system's firewall",
+    nobody: ", by the system's own path",
+  }[explanation.enforcedBy];
+  const consequence = { PROTECT: 'sealed', BYPASS: 'passed as it is', DISCARD: 'dropped' }[
+    explanation.action
+  ];
+  return [
+    `${packet}: ${styledAction(explanation.action, style)} (${consequence}${by})`,
+    `  row ${explanation.rowId} "${explanation.rowLabel}" of ${explanation.origin}: ${explanation.reason}`,
+  ];
+}
+
+async function tail(context: CommandContext, lines: number): Promise<undefined> {
+  const limit = Math.min(Math.max(lines, 1), 1000);
+  const value = await context.withService((client) =>
+    client.call('verdicts.tail', { after: 0, limit: 1000 }),
+  );
+  const samples = value.samples.slice(-limit);
+  print(
+    context,
+    { samples },
+    samples.map((sample) => sampleLine(sample, context.style)),
+  );
+  return undefined;
+}
+
+function sampleLine(sample: VerdictSample, style: Style): string {
+  const time = new Date(sample.at).toISOString().slice(11, 23);
+  const arrow = sample.direction === 'outbound' ? '↑' : '↓';
+  const source = withPort(sample.source, sample.sourcePort);
+  const destination = withPort(sample.destination, sample.destinationPort);
+  const row = sample.rowId === undefined ? '' : `  row ${sample.rowId} "${sample.rowLabel ?? ''}"`;
+  const reason = sample.dropReason === undefined ? '' : style.bad(`  ${sample.dropReason}`);
+  const action = styledAction(sample.action, style);
+  return `${time} ${arrow} ${action} ${source} → ${destination} ${sample.protocol}${row}${reason}`;
+}
+
+function withPort(address: string, port: number | undefined): string {
+  if (port === undefined) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,77 @@
+// sealnic service run, install, uninstall; sealnic gateway.
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import {
+  defaultControlPath,
+  parseServiceOptions,
+  ServiceOptionError,
+  serviceOptionHelp,
+} from '../../control/service-options.ts';
+import { pad } from '../format.ts';
+import { installService, uninstallService } from '../install.ts';
+import type { Runner } from '../runner.ts';
+import { type CommandContext, UsageError } from '../terminal.ts';
+
+export function addServiceCommands(program: Command, run: Runner): void {
+  const service = program.command('service').description('the background service');
+  passingOptions(service.command('run'))
+    .description('run the service in the foreground, until Ctrl-C')
+    .action(
+      run((context, _options: unknown, command: Command) => runService(context, command.args, command)),
+    );
+  const root = () =>
+    new Option('--root <directory>', 'into this directory instead, without starting it').hideHelp();
+  service
+    .command('install')
+    .description('install the service and start it, now and at every boot')
+    .addOption(root())
+    .action(run((context, options: { root?: string }) => installService(context, options.root)));
+  service
+    .command('uninstall')
+    .description('stop the service and remove it; profiles and secrets stay')
+    .addOption(root())
+    .action(run((context, options: { root?: string }) => uninstallService(context, options.root)));
+  passingOptions(program.command('gateway'))
+    .argument('<file>', 'a profile with role = "gateway"')
+    .description('run a service that is a gateway for others, until Ctrl-C')
+    .action(
+      run((context, file: string, _options: unknown, command: Command) =>
+        runService(
+          context,
+          ['--profile', file, '--up', profileNameOf(file), ...command.args.slice(1)],
+          command,
+        ),
+      ),
+    );
+}
+
+function passingOptions(command: Command): Command {
+  const options = serviceOptionHelp.map(
+    ({ option, default: value, help }) => `  ${pad(option, 18)} ${help}${value === '' ? '' : ` (${value})`}`,
+  );
+  return command
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText('after', `\nOptions of the service:\n${options.join('\n')}`);
+}
+
+async function runService(
+  context: CommandContext,
+  given: readonly string[],
+  command: Command,
+): Promise<number> {
+  const control = (command.optsWithGlobals() as { control: string }).control;
+  const own = control === defaultControlPath ? [] : ['--control', control];
+  const serviceArguments = [...own, ...given];
+  try {
+    parseServiceOptions(serviceArguments);
+  } catch (error) {
+    if (error instanceof ServiceOptionError) throw new UsageError(error.message);
+    throw error;
+  }
+  return await context.launcher.runService(serviceArguments);
+}
+
+function profileNameOf(file: string): string {
+  return basename(file).replace(/\.toml$/, '');
+}

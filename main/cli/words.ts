@@ -1,0 +1,292 @@
+// Puts words to failures: what happened and why, and what to do next. The only place that does, for the command line.
+import type { ControlFailure, Failure } from '../control/failure.ts';
+
+export interface Words {
+  /** What happened and why: one sentence. */
+  readonly what: string;
+  /** What to do next: one sentence, or nothing. */
+  readonly next?: string;
+}
+
+/** Words for a failed call. */
+export function wordsOf(failure: ControlFailure): Words {
+  switch (failure.code) {
+    case 'connection-failed':
+      return connectionWords(failure.profile, failure.failure);
+    case 'refused':
+      return refusedWords(failure);
+    case 'invalid-request':
+      return {
+        what: `The service did not accept the request: ${failure.detail}.`,
+        next: 'Check the arguments.',
+      };
+    case 'unknown-method':
+      return {
+        what: `The service does not know "${failure.method}": it is of another version than this command.`,
+        next: 'Restart the service: systemctl restart sealnic',
+      };
+    case 'too-much':
+      return { what: `The service has reached a limit: ${failure.limit}.`, next: 'Try again in a moment.' };
+    case 'not-supported':
+      return { what: `This service does not offer ${failure.feature}.` };
+    case 'internal':
+      return {
+        what: `The service made a mistake: ${failure.detail}.`,
+        next: 'Please report it, with what journalctl -u sealnic says.',
+      };
+    case 'stopping':
+      return { what: 'The service is stopping.', next: 'Try again when it has started.' };
+
+    case 'profile-not-found':
+      return {
+        what: `There is no profile "${failure.profile}".`,
+        next:
+          failure.known.length === 0
+            ? 'Import one: sealnic profiles import FILE'
+            : `There is: ${failure.known.join(', ')}.`,
+      };
+    case 'profile-exists':
+      return {
+        what: `A profile "${failure.profile}" exists already.`,
+        next: 'Replace it with --replace, or import under another name with --name NAME.',
+      };
+    case 'profile-in-use':
+      return {
+        what: `The profile "${failure.profile}" is in use.`,
+        next: `Disconnect first: sealnic down ${quoted(failure.profile)}`,
+      };
+    case 'profile-invalid':
+      return {
+        what: `The profile ${failure.name} is not valid: ${failure.problems.map(problemWords).join('; ')}.`,
+        next: `Correct it, then check it: sealnic profiles edit-check FILE`,
+      };
+    case 'import-unsupported':
+      return { what: `The file cannot be imported: ${failure.detail}.` };
+    case 'passphrase-needed':
+      return {
+        what: 'The file is protected by a passphrase.',
+        next: 'Run the command in a terminal, or give the passphrase with --passphrase-stdin.',
+      };
+    case 'passphrase-wrong':
+      return { what: 'The passphrase does not open the file.', next: 'Try again.' };
+    case 'not-connected':
+      return {
+        what: `"${failure.profile}" is not connected.`,
+        next: `Connect: sealnic up ${quoted(failure.profile)}`,
+      };
+    case 'connection-exists':
+      return {
+        what: `"${failure.profile}" is connected, and stands in the way.`,
+        next: `Disconnect it first: sealnic down ${quoted(failure.profile)}`,
+      };
+
+    case 'row-invalid':
+      return { what: `The row's ${failure.field} is not valid: ${failure.detail}.` };
+    case 'row-not-found':
+      return { what: `The filter has no row "${failure.id}".`, next: 'See: sealnic filter list' };
+    case 'row-not-removable':
+      return {
+        what: `Row "${failure.id}" cannot be removed: it comes from ${failure.origin}.`,
+        next: 'Change it there, or put a row of your own before it: sealnic filter add --help',
+      };
+    case 'association-not-found':
+      return { what: `No security association has the SPI ${failure.spi}.`, next: 'See: sealnic sa list' };
+    case 'secret-not-found':
+      return {
+        what: `There is no secret "${failure.name}".`,
+        next: `Store it: sealnic secrets put ${quoted(failure.name)}`,
+      };
+    case 'secret-invalid':
+      return { what: `The secret "${failure.name}" cannot be used: ${failure.detail}.` };
+    case 'name-not-resolved':
+      return {
+        what: `No address is known for "${failure.name}".`,
+        next: 'Check the spelling and the DNS server.',
+      };
+
+    case 'no-service':
+      return failure.detail === 'EACCES'
+        ? { what: `The service's socket ${failure.path} may not be opened.`, next: 'Check its permissions.' }
+        : {
+            what: `The SealNIC service is not running (nothing answers on ${failure.path}).`,
+            next: 'Start it: systemctl start sealnic, or as root: sealnic service run',
+          };
+    case 'connection-lost':
+      return { what: 'The service went away.', next: 'See why: journalctl -u sealnic' };
+    case 'server-not-trusted':
+      return {
+        what: `No secret was sent, because the service may not be genuine: ${failure.detail}.`,
+        next: 'Check --control and SEALNIC_CONTROL.',
+      };
+    case 'bad-answer':
+      return {
+        what: `The service's answer to ${failure.method} was not understood (${failure.detail}).`,
+        next: 'It may be of another version: systemctl restart sealnic',
+      };
+  }
+}
+
+/** Words for why a connection is not up. */
+export function connectionWords(profile: string, failure: Failure): Words {
+  const name = quoted(profile);
+  const check = (key: string) => `Check ${key} in the profile: sealnic profiles show ${name}`;
+  switch (failure.code) {
+    case 'requested':
+      return { what: `"${profile}" was disconnected on request.` };
+    case 'no-answer':
+      return {
+        what: `The gateway of "${profile}" did not answer for ${Math.round(failure.milliseconds / 1000)} s.`,
+        next: 'Check its address and that UDP ports 500 and 4500 are not blocked on the way.',
+      };
+    case 'dead-peer':
+      return {
+        what: `The gateway of "${profile}" has stopped answering.`,
+        next: 'Check the network; the gateway may be restarting.',
+      };
+    case 'deleted-by-peer':
+      return { what: `The gateway ended "${profile}".`, next: `Connect again: sealnic up ${name}` };
+    case 'authentication-failed':
+      return {
+        what: `The gateway refused to authenticate us for "${profile}".`,
+        next: 'Check the identity and the secret or certificate: sealnic secrets list',
+      };
+    case 'peer-authentication-failed':
+      return peerWords(profile, failure.problem, failure.detail);
+    case 'no-proposal-chosen':
+      return {
+        what: `The gateway of "${profile}" accepts none of our ${failure.layer.toUpperCase()} algorithms.`,
+        next: check(`${failure.layer}.proposals`),
+      };
+    case 'selectors-unacceptable':
+      return {
+        what: `The gateway of "${profile}" does not serve the networks that the profile wants protected.`,
+        next: check('network.protect'),
+      };
+    case 'no-address-assigned':
+      return {
+        what: `The gateway of "${profile}" gave no virtual address.`,
+        next: 'Ask its administrator (the pool may be used up), or set network.virtual_address = false.',
+      };
+    case 'secret-missing':
+      return {
+        what: `The secret ${failure.name === undefined ? '' : `"${failure.name}" `}that "${profile}" needs is not stored.`,
+        next: `Store it: sealnic secrets put ${failure.name === undefined ? 'NAME' : quoted(failure.name)}`,
+      };
+    case 'signing-failed':
+      return {
+        what: `Our private key could not sign for "${profile}"${because(failure.detail)}.`,
+        next: 'Store the key that belongs to the certificate: sealnic secrets put NAME --kind private-key',
+      };
+    case 'invalid-message':
+      return {
+        what: `The gateway of "${profile}" sent something that is not valid IKEv2: ${failure.detail}.`,
+        next: 'Check that the address is that of an IKEv2 gateway.',
+      };
+    case 'refused-by-peer':
+      return {
+        what: `The gateway refused "${profile}": ${failure.notify}.`,
+        next: 'Its log says why; ask its administrator.',
+      };
+    case 'replaced':
+      return { what: `"${profile}" was replaced by a newer connection.` };
+    case 'name-not-resolved':
+      return {
+        what: `No address is known for the gateway "${failure.name}".`,
+        next: 'Check the name in the profile, and that a DNS server can be reached.',
+      };
+    case 'no-network':
+      return {
+        what: `There is no network that leads to the gateway of "${profile}".`,
+        next: 'Connect the computer to a network.',
+      };
+    case 'adapter-failed':
+      return {
+        what: `The virtual adapter could not be used: ${failure.detail}.`,
+        next: 'See: sealnic doctor',
+      };
+    case 'network-failed':
+      return {
+        what: `Addresses, routes, DNS or firewall could not be set: ${failure.detail}.`,
+        next: 'See: sealnic doctor',
+      };
+    case 'network-changed':
+      return { what: `"${profile}" is being connected anew because the network changed.` };
+    case 'service-stopping':
+      return { what: `"${profile}" ended because the service is stopping.` };
+    case 'unexpected':
+      return { what: `"${profile}" failed: ${failure.detail}.`, next: 'See: journalctl -u sealnic' };
+  }
+}
+
+/** What is wrong with a profile, with its place: "line 3, gateway.adress: unknown key". */
+export function problemWords(problem: {
+  line?: number | undefined;
+  key?: string | undefined;
+  message: string;
+}): string {
+  const place = [problem.line === undefined ? '' : `line ${problem.line}`, problem.key ?? '']
+    .filter((part) => part !== '')
+    .join(', ');
+  return place === '' ? problem.message : `${place}: ${problem.message}`;
+}
+
+type PeerProblem = Extract<Failure, { code: 'peer-authentication-failed' }>['problem'];
+
+const peerProblems: Readonly<Record<PeerProblem, { what: string; next: string }>> = {
+  untrusted: {
+    what: 'its certificate was not issued by an authority that the profile trusts',
+    next: "Store the gateway's authority: sealnic secrets put NAME --kind authority",
+  },
+  expired: {
+    what: 'its certificate has expired',
+    next: "Check this computer's clock, or ask for a new certificate.",
+  },
+  'not-yet-valid': { what: 'its certificate is not valid yet', next: "Check this computer's clock." },
+  'key-usage': {
+    what: 'its certificate is not meant for this use',
+    next: 'The gateway needs a certificate for server authentication or IKE.',
+  },
+  'name-mismatch': {
+    what: 'its certificate is for another name',
+    next: 'Check gateway.identity in the profile; if it is right, somebody may be in between.',
+  },
+  'bad-signature': {
+    what: 'its signature is wrong',
+    next: 'Somebody may be in between; ask the administrator of the gateway.',
+  },
+  malformed: { what: 'its certificate cannot be read', next: 'Ask the administrator of the gateway.' },
+  'wrong-psk': {
+    what: 'it does not know the pre-shared key',
+    next: 'Store the right one: sealnic secrets put NAME',
+  },
+  'wrong-identity': { what: 'it calls itself otherwise', next: 'Check gateway.identity in the profile.' },
+};
+
+function peerWords(profile: string, problem: PeerProblem, detail: string | undefined): Words {
+  const { what, next } = peerProblems[problem];
+  return { what: `The gateway of "${profile}" did not prove who it is: ${what}${because(detail)}.`, next };
+}
+
+function refusedWords(failure: Extract<ControlFailure, { code: 'refused' }>): Words {
+  if (failure.owner !== undefined) {
+    return {
+      what: `The connection was opened by another user (uid ${failure.owner}).`,
+      next: 'Run the command as that user or as root.',
+    };
+  }
+  if (failure.right === 'control') {
+    return {
+      what: 'You may not connect or disconnect from here: you are not logged in at this computer.',
+      next: 'Run the command as root, or be added to the group "sealnic".',
+    };
+  }
+  return { what: 'This needs an administrator.', next: 'Run the command with sudo.' };
+}
+
+function because(detail: string | undefined): string {
+  return detail === undefined || detail === '' ? '' : ` (${detail})`;
+}
+
+function quoted(name: string): string {
+  return /^[\w.@-]+$/.test(name) ? name : `'${name}'`;
+}
