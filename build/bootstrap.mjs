@@ -1,6 +1,7 @@
 // What every npm script calls first: makes a fresh clone able to run the command, then runs it on Node 24.
 // Needs nothing but Node 20.19 or newer, hence plain JavaScript without dependencies.
 import { spawn } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { commands } from './bootstrap/commands.mjs';
@@ -17,15 +18,28 @@ export async function run(name, commandArguments) {
   try {
     ensurePackages();
     ensureSystemPackages(name, command.systemPackages);
-    for (const step of command.before) {
-      const code = await onNode24([join(projectRoot, step)]);
+    for (const product of command.before) {
+      if (isUpToDate(product)) continue;
+      const code = await onNode24([join(projectRoot, product.script)]);
       if (code !== 0) return code;
     }
-    return await onNode24([...(command.flags ?? []), join(projectRoot, command.main), ...commandArguments]);
+    return await onNode24([join(projectRoot, command.main), ...commandArguments]);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
+}
+
+function isUpToDate({ sources, output }) {
+  const target = statSync(join(projectRoot, output), { throwIfNoEntry: false });
+  if (target === undefined) return false;
+  const files = sources.flatMap((source) => filesAt(join(projectRoot, source)));
+  return files.every((file) => statSync(file).mtimeMs <= target.mtimeMs);
+}
+
+function filesAt(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true }).map((name) => join(path, name));
 }
 
 function onNode24(nodeArguments) {

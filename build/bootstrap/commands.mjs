@@ -19,19 +19,26 @@ const peers = [
   'libstrongswan-extra-plugins',
 ];
 
+/** Built again when one of its sources is newer. */
+const packetModule = {
+  script: 'build/assembly.ts',
+  sources: ['build/assembly.ts', 'main/engine/assembly', 'package-lock.json'],
+  output: 'dist/packet.wasm',
+};
+
 export const commands = {
-  sealnic: { main: 'main/cli/main.ts', before: [], systemPackages: [] },
-  demo: { main: 'build/demo/main.ts', before: ['build/assembly.ts'], systemPackages: network },
+  sealnic: { main: 'main/cli/main.ts', before: [packetModule], systemPackages: [] },
+  demo: { main: 'build/demo/main.ts', before: [packetModule], systemPackages: network },
   test: {
     main: 'build/test.ts',
-    before: ['build/assembly.ts'],
+    before: [packetModule],
     systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl'],
   },
-  'test:unit': { main: 'build/test-unit.ts', before: ['build/assembly.ts'], systemPackages: [] },
+  'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
   check: { main: 'build/check.ts', before: [], systemPackages: [] },
   bench: {
     main: 'test/bench/main.ts',
-    before: ['build/assembly.ts'],
+    before: [packetModule],
     systemPackages: [
       ...network,
       ...peers,
@@ -44,8 +51,8 @@ export const commands = {
   },
   start: {
     main: 'build/start.ts',
-    before: ['build/assembly.ts'],
+    before: [packetModule],
     systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
   },
-  build: { main: 'build/bundle.ts', before: ['build/assembly.ts'], systemPackages: [] },
+  build: { main: 'build/bundle.ts', before: [packetModule], systemPackages: [] },
 };
