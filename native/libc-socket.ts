@@ -58,6 +58,7 @@ export const socketLevel = { ip: 0, socket: 1, udp: 17, ipv6: 41, packet: 263, n
 /** Level SOL_SOCKET. */
 export const socketOption = {
   reuseAddress: 2,
+  broadcast: 6,
   sendBuffer: 7,
   receiveBuffer: 8,
   bindToDevice: 25,

@@ -80,6 +80,11 @@ export class TestNamespace {
     this.within(() => execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` }));
   }
 
+  /** A file for `nft -f`. */
+  nft(rules: string): void {
+    this.within(() => execFileSync('nft', ['-f', '-'], { input: rules }));
+  }
+
   /** Starts a process that ends with this one at the latest. */
   start(words: readonly string[]): ChildProcess {
     const child = this.within(() => spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] }));

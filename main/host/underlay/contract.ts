@@ -66,6 +66,8 @@ export interface BypassLinkOptions {
     readonly bytes: Uint8Array;
     readonly length: number;
   }[];
+  /** Sources that stay the system's own although a prefix covers them: the local network, where the profile lets it. */
+  readonly excludedPrefixes?: BypassLinkOptions['prefixes'] | undefined;
   /** Our own underlay's local UDP ports: datagrams to them are left to their sockets. */
   readonly excludedPorts: readonly number[];
 }
