@@ -18,7 +18,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   [charonProgram]: 'strongswan-charon',
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so': 'libcharon-extra-plugins',
   '/usr/lib/ipsec/plugins/libstrongswan-chapoly.so': 'libstrongswan-extra-plugins',
-  '/usr/lib/ipsec/plugins/libstrongswan-gcm.so': 'libstrongswan-standard-plugins',
+  '/usr/lib/ipsec/plugins/libstrongswan-openssl.so': 'libstrongswan-standard-plugins',
   iperf3: 'iperf3',
   'wireguard-go': 'wireguard-go',
   wg: 'wireguard-tools',
@@ -33,7 +33,7 @@ export const strongSwanPrograms = [
   charonProgram,
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so',
   '/usr/lib/ipsec/plugins/libstrongswan-chapoly.so',
-  '/usr/lib/ipsec/plugins/libstrongswan-gcm.so',
+  '/usr/lib/ipsec/plugins/libstrongswan-openssl.so',
 ] as const;
 
 /**

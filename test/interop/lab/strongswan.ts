@@ -22,8 +22,9 @@ export interface CharonOptions {
   readonly installVirtualAddress?: boolean;
 }
 
+// OpenSSL's implementations come first: strongSwan's own AES-GCM is a tenth as fast.
 const plugins =
-  'random nonce aes sha1 sha2 hmac kdf gcm chapoly curve25519 gmp openssl pem pkcs1 pkcs8 x509 pubkey constraints ' +
+  'random nonce openssl aes sha1 sha2 hmac kdf chapoly curve25519 gmp pem pkcs1 pkcs8 x509 pubkey constraints ' +
   'revocation attr vici kernel-libipsec kernel-netlink socket-default updown counters';
 
 export class Charon {

@@ -1,0 +1,56 @@
+// `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios.
+import { parseArgs } from 'node:util';
+import { whatIsMissing } from '../interop/lab/requirements.ts';
+import { type Contender, openPair } from './contenders/contender.ts';
+import { openVpn } from './contenders/openvpn.ts';
+import { strongSwanUserSpace } from './contenders/strongswan.ts';
+import { plainVeth } from './contenders/veth.ts';
+import { wireguardGo } from './contenders/wireguard.ts';
+import { type MeasureOptions, measure } from './measure.ts';
+import { type Outcome, renderReport } from './report.ts';
+
+const contenders: readonly Contender[] = [plainVeth, strongSwanUserSpace, wireguardGo, openVpn];
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write('Usage: bench [--json] [--seconds N] [--only "name,name"]\n');
+  process.exit(0);
+}
+
+const seconds = Number(values.seconds);
+const options: MeasureOptions = { tcpSeconds: seconds, udpSeconds: Math.min(seconds, 2), connections: 5 };
+const wanted = values.only?.split(',');
+const outcomes: Outcome[] = [];
+for (const contender of contenders) {
+  if (
+    wanted !== undefined &&
+    !wanted.some((name) => contender.name.toLowerCase().includes(name.toLowerCase()))
+  ) {
+    continue;
+  }
+  process.stderr.write(`measuring ${contender.name} …\n`);
+  outcomes.push(await measureContender(contender));
+}
+if (values.json) process.stdout.write(`${JSON.stringify(outcomes, undefined, 2)}\n`);
+else process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
+
+async function measureContender(contender: Contender): Promise<Outcome> {
+  const missing = whatIsMissing(['ip', 'nft', 'iperf3', 'python3', 'ping', ...contender.programs]);
+  if (missing !== undefined) return { name: contender.name, unavailable: missing };
+  const pair = await openPair();
+  try {
+    return { name: contender.name, figures: await measure(pair, await contender.open(pair), options) };
+  } catch (error) {
+    return { name: contender.name, unavailable: `failed: ${error instanceof Error ? error.message : error}` };
+  } finally {
+    await pair.lab.close();
+  }
+}
