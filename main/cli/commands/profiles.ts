@@ -70,17 +70,18 @@ async function show(context: CommandContext, profile: string): Promise<undefined
 }
 
 async function importFile(context: CommandContext, file: string, options: ImportOptions): Promise<undefined> {
+  const content = readGivenFile(file);
   const given = options.passphraseStdin === true ? firstLine(await context.terminal.readAll()) : undefined;
   const value = await context.withService(async (client) => {
     try {
-      return await sendFile(client, file, options, given);
+      return await sendFile(client, file, content, options, given);
     } catch (error) {
       const mayAsk = given === undefined && context.terminal.inputIsTerminal && !context.json;
       if (!(error instanceof ControlError) || error.failure.code !== 'passphrase-needed' || !mayAsk)
         throw error;
       const passphrase = await context.terminal.askSecret(`Passphrase of ${basename(file)}: `);
       if (passphrase === undefined) throw error;
-      return await sendFile(client, file, options, passphrase);
+      return await sendFile(client, file, content, options, passphrase);
     }
   });
   const stored = value.secrets.length === 0 ? [] : [`Stored with it: ${value.secrets.join(', ')}`];
@@ -92,14 +93,14 @@ async function importFile(context: CommandContext, file: string, options: Import
 async function sendFile(
   client: ControlClient,
   file: string,
+  content: Buffer,
   options: ImportOptions,
   passphrase: Buffer | undefined,
 ): Promise<MethodResult<'profiles.import'>> {
   const named = options.name === undefined ? {} : { name: options.name };
   const parameters = { fileName: basename(file), replace: options.replace === true, ...named };
-  const content = readGivenFile(file);
   return await client.call('profiles.import', parameters, {
-    content,
+    content: Buffer.from(content),
     ...(passphrase === undefined ? {} : { passphrase }),
   });
 }
