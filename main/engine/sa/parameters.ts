@@ -4,6 +4,13 @@ import type { TrafficSelector } from '../policy/selector.ts';
 /** ESP transforms of this product, with IANA's IKEv2 names in lower case. */
 export type EspAlgorithm = 'aes-128-gcm-16' | 'aes-256-gcm-16' | 'chacha20-poly1305';
 
+/** Bytes of the key alone, without the salt. */
+export const keyLengths: Readonly<Record<EspAlgorithm, number>> = {
+  'aes-128-gcm-16': 16,
+  'aes-256-gcm-16': 32,
+  'chacha20-poly1305': 32,
+};
+
 /** Soft limits raise an event once, hard limits end the SA. Absent: no limit. */
 export interface Lifetime {
   readonly softSeconds?: number;
