@@ -79,10 +79,10 @@ function card(
   show('sealed', details.protectedPrefixes.join(', '));
   const inUdp = details.espEncapsulation === 'udp' ? ' in UDP' : '';
   if (details.espAlgorithm !== undefined) {
-    show('ESP', `${details.espAlgorithm}${inUdp}`, rekeyText(details.childRekeyAt, style, now));
+    show('ESP', rekeyText(details.childRekeyAt, style, now), `${details.espAlgorithm}${inUdp}`);
   }
   if (details.ikeProposal !== undefined)
-    show('IKE', details.ikeProposal, rekeyText(details.ikeRekeyAt, style, now));
+    show('IKE', rekeyText(details.ikeRekeyAt, style, now), details.ikeProposal);
   show('peers', details.peers?.toString());
   return lines;
 }
@@ -109,8 +109,8 @@ function trafficLines(counters: Traffic, rates: Rates, style: Style, width: numb
   const line = (arrow: string, history: readonly number[], bytes: number, packets: number) => {
     const rate = pad(formatRate(history.at(-1) ?? 0), 11, 'right');
     const totals = `${pad(formatBytes(bytes), 10, 'right')}  ${pad(formatCount(packets), 11, 'right')} packets`;
-    const room = Math.min(60, Math.max(0, width - 3 - 2 - 11 - 2 - displayWidth(totals) - 2));
-    return `   ${arrow} ${style.strong(rate)}  ${style.accent(sparkline(history, room))}${totals}`;
+    const room = Math.min(60, Math.max(0, width - 3 - 2 - 11 - 2 - displayWidth(totals) - 3));
+    return `   ${arrow} ${style.strong(rate)}  ${style.accent(sparkline(history, room))} ${totals}`;
   };
   return [
     line('↓', rates.inHistory, counters.bytesIn, counters.packetsIn),
@@ -138,9 +138,9 @@ function filterSection(model: LiveModel, style: Style): string[] {
     { title: '' },
     { title: '' },
     { title: '' },
+    { title: 'per second', align: right },
     { title: 'packets', align: right },
     { title: 'bytes', align: right },
-    { title: 'per second', align: right },
     { title: '' },
   ];
   const [titles, ...lines] = formatTable(
@@ -159,9 +159,9 @@ function rowCells(row: FilterRow, rate: number, style: Style): string[] {
     styledAction(row.action, style),
     row.label,
     rowText(row),
+    rate > 0 ? style.strong(formatCount(Math.max(1, rate))) : style.faint('·'),
     formatCount(row.hits.packets),
     formatBytes(row.hits.bytes),
-    rate > 0 ? style.strong(formatCount(Math.max(1, rate))) : style.faint('·'),
     row.enforcedBy === 'firewall' ? style.faint('firewall') : '',
   ];
 }

@@ -15,6 +15,8 @@ const ordinaryScreen = '\u001b[?25h\u001b[?1049l';
 export async function watchStatus(context: CommandContext): Promise<void> {
   await context.withService(async (client) => {
     const ended = Promise.withResolvers<void>();
+    // A call that fails first is what gets reported; nobody may be waiting for this one then.
+    ended.promise.catch(() => undefined);
     const stopListening = context.terminal.onInterrupt(() => ended.resolve());
     client.onClose(() => ended.reject(new ControlError({ code: 'connection-lost', path: client.path })));
     try {
