@@ -24,13 +24,11 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     entryPoints: {
       'service/main': 'main/service/main.ts',
       'service/data-thread': 'main/service/data/thread.ts',
-      'cli/main': 'main/cli/main.ts',
+      'cli/sealnic': 'main/cli/sealnic.ts',
     },
     outdir: output,
     format: 'esm',
     target: 'node24',
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
     external: ['koffi'],
     metafile: true,
   });

@@ -27,7 +27,7 @@ const packetModule = {
 };
 
 export const commands = {
-  sealnic: { main: 'main/cli/main.ts', before: [packetModule], systemPackages: [] },
+  sealnic: { main: 'main/cli/sealnic.ts', before: [packetModule], systemPackages: [] },
   demo: { main: 'build/demo/main.ts', before: [packetModule], systemPackages: network },
   test: {
     main: 'build/test.ts',

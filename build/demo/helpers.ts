@@ -107,8 +107,8 @@ export function startService(
   logFile: string,
   serviceArguments: readonly string[],
 ): ServiceProcess {
-  const main = join(import.meta.dirname, '..', '..', 'main', 'service', 'main.ts');
-  const words = [...inNamespace(namespace), process.execPath, main, ...serviceArguments];
+  const main = join(import.meta.dirname, '..', '..', 'main', 'cli', 'sealnic.ts');
+  const words = [...inNamespace(namespace), process.execPath, main, 'service', 'run', ...serviceArguments];
   const log = openSync(logFile, 'a');
   const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', log, log] });
   closeSync(log);

@@ -1,5 +1,5 @@
 // A SealNIC service of the demo with everything of its own (socket, profiles, state), and a client of its endpoint.
-import { mkdirSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ControlClient, connectToService } from '../../main/control/client.ts';
 import { type NamespaceName, type ServiceProcess, startService } from './helpers.ts';
@@ -16,12 +16,9 @@ const unmappedUser = 65534;
 /** Resolves when the service answers. Throws with the end of its log where it does not. */
 export async function runService(namespace: NamespaceName, directory: string): Promise<RunningService> {
   const control = `${directory}/control.sock`;
-  mkdirSync(`${directory}/state`, { mode: 0o700 });
-  const service = startService(namespace, `${directory}/service.log`, [
-    ...['--control', control],
-    ...['--profiles', `${directory}/profiles`],
-    ...['--state', `${directory}/state`],
-  ]);
+  const configuration = `${directory}/service.toml`;
+  writeFileSync(configuration, configurationText(directory, control));
+  const service = startService(namespace, `${directory}/service.log`, ['--config', configuration]);
   const client = await connect(service, control);
   return {
     client,
@@ -30,6 +27,15 @@ export async function runService(namespace: NamespaceName, directory: string): P
       await service.stop();
     },
   };
+}
+
+function configurationText(directory: string, control: string): string {
+  return `[service]
+control_socket = "${control}"
+profile_directory = "${directory}/profiles"
+state_directory = "${directory}/state"
+filter = "${directory}/filter.toml"
+`;
 }
 
 async function connect(service: ServiceProcess, path: string): Promise<ControlClient> {

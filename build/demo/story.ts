@@ -38,6 +38,7 @@ async function perform(screen: Screen): Promise<void> {
   await startServers(officeAddress);
   const sniffer = await Sniffer.start('laptop', 'wire');
   const laptop = new Laptop();
+  const before = laptopState();
 
   await withoutTunnel(screen, laptop, sniffer);
 
@@ -48,7 +49,6 @@ async function perform(screen: Screen): Promise<void> {
   screen.result(true, 'gateway', 'our own IKEv2 responder waits on UDP ports 500 and 4500');
   const service = await startWithProfile(stage, 'laptop', laptopProfile, secret);
 
-  const before = laptopState();
   const quiet = await sniffer.report();
   await connect(screen, service.client);
   await throughTunnel(screen, laptop, sniffer, service.client);
