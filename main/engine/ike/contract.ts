@@ -264,7 +264,10 @@ export interface IkeDetails {
   readonly subnets?: readonly AddressPrefix[];
 }
 
-/** Keys are secrets from allocateSecret; whoever carries the effect out frees them. */
+/**
+ * Keys are secrets from allocateSecret; whoever carries the effect out frees them. In an effect for one direction the
+ * other direction's `keyMaterial` is empty (length 0, nothing to free).
+ */
 export interface ChildKeys {
   readonly association: AssociationId;
   readonly proposal: EspProposal;
@@ -307,6 +310,10 @@ export interface IkeEngine {
 
 export interface ResponderConfiguration {
   readonly ikeProposals: readonly IkeProposal[];
+  /** Given: ask the initiator for a certificate, of these authorities where there are any (SHA-1 of their SPKI). */
+  readonly certificateAuthorityHashes?: readonly Uint8Array[];
+  /** Half-open IKE SAs above which cookies are demanded; default 32. */
+  readonly cookieThreshold?: number;
   /** Picks by the initiator's identity (IDi) and, if it sent one, the identity it asked for (IDr). */
   choose(
     initiator: Identity,

@@ -13,7 +13,8 @@ export type Payload =
   | { readonly kind: 'proposals'; readonly proposals: readonly WireProposal[] }
   | { readonly kind: 'key-exchange'; readonly group: number; readonly data: Uint8Array }
   /** `body` is what AUTH covers: ID type, 3 reserved bytes, identification data (RFC 7296 section 2.15). */
-  | { readonly kind: 'identity-initiator' | 'identity-responder'; readonly body: Uint8Array }
+  | { readonly kind: 'identity-initiator'; readonly body: Uint8Array }
+  | { readonly kind: 'identity-responder'; readonly body: Uint8Array }
   | { readonly kind: 'certificate'; readonly encoding: number; readonly data: Uint8Array }
   | { readonly kind: 'certificate-request'; readonly encoding: number; readonly authorities: Uint8Array }
   | { readonly kind: 'authentication'; readonly method: number; readonly data: Uint8Array }
@@ -27,7 +28,8 @@ export type Payload =
     }
   | { readonly kind: 'delete'; readonly protocol: number; readonly spis: readonly number[] }
   | { readonly kind: 'vendor-id'; readonly data: Uint8Array }
-  | { readonly kind: 'selectors-initiator' | 'selectors-responder'; readonly selectors: WireSelectors }
+  | { readonly kind: 'selectors-initiator'; readonly selectors: WireSelectors }
+  | { readonly kind: 'selectors-responder'; readonly selectors: WireSelectors }
   | {
       readonly kind: 'configuration';
       readonly type: number;
@@ -157,10 +159,9 @@ function decodePayload(type: number, body: Uint8Array): Payload {
     case payloadType.identityInitiator:
     case payloadType.identityResponder:
       if (body.length < 4) throw new IkeFormatError('identity payload too short');
-      return {
-        kind: type === payloadType.identityInitiator ? 'identity-initiator' : 'identity-responder',
-        body,
-      };
+      return type === payloadType.identityInitiator
+        ? { kind: 'identity-initiator', body }
+        : { kind: 'identity-responder', body };
     case payloadType.certificate: {
       const reader = new ByteReader(body);
       return { kind: 'certificate', encoding: reader.uint8(), data: reader.rest() };

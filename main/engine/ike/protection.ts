@@ -170,7 +170,7 @@ function aeadSuite(row: EncryptionRow): Suite {
         plain.fill(0);
         return undefined;
       }
-      return plain;
+      return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
     },
   };
 }
