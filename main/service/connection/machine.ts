@@ -1,26 +1,18 @@
 // The life of one connection as a pure state machine: an event goes in, effects come out. What the effects do is the
 // business of connection.ts; time is passed in, so that every path can be walked in virtual time.
+import type { Failure } from '../../control/failure.ts';
 import type { ConnectionState } from '../../control/state.ts';
-import type { IkeFailure } from '../../engine/ike/contract.ts';
-
-/** Why a connection is not (or not yet) connected. IKE's reasons, and those of this computer. */
-export type ConnectionFailure =
-  | IkeFailure
-  | { readonly code: 'name-not-resolved'; readonly name: string; readonly detail: string }
-  | { readonly code: 'host-refused'; readonly what: string; readonly detail: string }
-  | { readonly code: 'profile-invalid'; readonly detail: string }
-  | { readonly code: 'network-changed' };
 
 export type ConnectionEvent =
   | { readonly type: 'up' }
   /** Fail-closed is in place, the name is resolved, the adapter and the sockets are open. */
   | { readonly type: 'prepared' }
-  | { readonly type: 'prepare-failed'; readonly failure: ConnectionFailure }
+  | { readonly type: 'prepare-failed'; readonly failure: Failure }
   | { readonly type: 'established' }
   /** Routes, addresses and DNS are in place and traffic flows. */
   | { readonly type: 'configured' }
-  | { readonly type: 'configure-failed'; readonly failure: ConnectionFailure }
-  | { readonly type: 'closed'; readonly reason: IkeFailure }
+  | { readonly type: 'configure-failed'; readonly failure: Failure }
+  | { readonly type: 'closed'; readonly reason: Failure }
   /** A packet needs the connection and it is not up. */
   | { readonly type: 'traffic' }
   | { readonly type: 'network-changed' }
@@ -58,7 +50,7 @@ export interface ConnectionModel {
   readonly phase: ConnectionPhase;
   readonly sinceMilliseconds: number;
   /** Why the state is what it is; undefined where the user asked for it. */
-  readonly why: ConnectionFailure | undefined;
+  readonly why: Failure | undefined;
   /** Attempts since the last success. */
   readonly attempts: number;
   readonly everConnected: boolean;
@@ -77,7 +69,7 @@ const longestBackOffMilliseconds = 30_000;
 /** Refusals (wrong secret, no proposal) after a success may come from a gateway that is still starting. */
 const refusalsBeforeFailed = 6;
 
-const refusals = new Set<ConnectionFailure['code']>([
+const refusals = new Set<Failure['code']>([
   'authentication-failed',
   'peer-authentication-failed',
   'no-proposal-chosen',
@@ -86,7 +78,6 @@ const refusals = new Set<ConnectionFailure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
-  'profile-invalid',
 ]);
 
 export function idleConnection(nowMilliseconds: number): ConnectionModel {
@@ -126,7 +117,7 @@ export function stepConnection(
       effects,
     };
   };
-  const agreeNow = (why: ConnectionFailure | undefined) =>
+  const agreeNow = (why: Failure | undefined) =>
     to(
       {
         state: model.everConnected ? 'reconnecting' : 'connecting',
@@ -137,7 +128,7 @@ export function stepConnection(
       { type: 'set-timer', atMilliseconds: undefined },
       { type: 'agree' },
     );
-  const afterFailure = (failure: ConnectionFailure, release: readonly ConnectionEffect[] = []) => {
+  const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
     const refused = refusals.has(failure.code);
     const goOn = model.everConnected

@@ -1,0 +1,259 @@
+// Runs the IKE engine: feeds it datagrams, time and answers, and carries out the effects that it asks for. Knows no
+// profile; what belongs to one connection is asked of the party that connected (or was chosen as responder).
+import type {
+  CertificateProblem,
+  ChildKeys,
+  ConnectionId,
+  Identity,
+  IkeConfiguration,
+  IkeDetails,
+  IkeEffect,
+  IkeEngine,
+  IkeEvent,
+  IkeFailure,
+  IkeSnapshot,
+  ResponderConfiguration,
+  SignatureScheme,
+} from '../../engine/ike/contract.ts';
+import type { Endpoint, IpAddress } from '../../engine/packet/address.ts';
+import type { DataPlane } from '../../engine/path/data-plane.ts';
+import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { KeyedConnection, KeySetter } from '../keying/key-setter.ts';
+
+/** What a connection contributes to its own agreement, and what it is told of it. */
+export interface AgreementParty {
+  readonly keyed: KeyedConnection;
+  /** In locked memory, taken over by the engine. */
+  preSharedKey(local: Identity, remote: Identity): Promise<Uint8Array | undefined>;
+  sign(scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array>;
+  verifyPeer(proof: PeerProof): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }>;
+  assignAddresses(remote: Identity, wants4: boolean, wants6: boolean): AssignedAddresses;
+  established(details: IkeDetails): void;
+  childInstalled(child: ChildKeys, direction: 'inbound' | 'outbound' | 'both'): void;
+  childRemoved(association: AssociationId): void;
+  childFailed(association: AssociationId, reason: IkeFailure): void;
+  closed(reason: IkeFailure): void;
+}
+
+export type PeerProof = Pick<
+  Extract<IkeEffect, { type: 'verify-peer' }>,
+  'certificates' | 'identity' | 'scheme' | 'data' | 'signature'
+>;
+
+export interface AssignedAddresses {
+  readonly address4?: IpAddress;
+  readonly address6?: IpAddress;
+  readonly dns: readonly IpAddress[];
+}
+
+export interface AgreementSurroundings {
+  readonly engine: IkeEngine;
+  readonly dataPlane: DataPlane;
+  readonly keys: KeySetter;
+  sendIke(bytes: Uint8Array, remote: Endpoint, local: Endpoint | undefined, marker: boolean): void;
+  sendKeepalive(remote: Endpoint, local: Endpoint): void;
+  now(): number;
+  /** Calls back at that time; the returned function cancels. */
+  schedule(atMilliseconds: number, call: () => void): () => void;
+}
+
+export class Agreement {
+  readonly #surroundings: AgreementSurroundings;
+  readonly #parties = new Map<ConnectionId, AgreementParty>();
+  #cancelTimer: (() => void) | undefined;
+  #nextConnection: ConnectionId = 1;
+
+  constructor(surroundings: AgreementSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Begins as initiator. The party hears `established` and `childInstalled`, or `closed`. */
+  connect(
+    party: AgreementParty,
+    configuration: IkeConfiguration,
+    local: Endpoint,
+    remote: Endpoint,
+  ): ConnectionId {
+    const connection = this.adopt(party);
+    this.#step({ type: 'connect', connection, configuration, local, remote });
+    return connection;
+  }
+
+  /** Gives a party a connection number; a responder's `choose` does so for each peer that comes. */
+  adopt(party: AgreementParty): ConnectionId {
+    const connection = this.#nextConnection;
+    this.#nextConnection += 1;
+    this.#parties.set(connection, party);
+    this.#surroundings.keys.serve(connection, party.keyed);
+    return connection;
+  }
+
+  setResponder(responder: ResponderConfiguration | undefined): void {
+    this.#surroundings.engine.setResponder(responder);
+  }
+
+  receive(bytes: Uint8Array, local: Endpoint, remote: Endpoint): void {
+    this.#step({ type: 'datagram', bytes, local, remote });
+  }
+
+  createChild(connection: ConnectionId, association: AssociationId): void {
+    this.#step({ type: 'create-child', connection, association });
+  }
+
+  rekeyChild(connection: ConnectionId, association: AssociationId, spi: number): void {
+    this.#step({ type: 'rekey-child', connection, association, spi });
+  }
+
+  deleteChild(connection: ConnectionId, association: AssociationId): void {
+    this.#step({ type: 'delete-child', connection, association });
+  }
+
+  rekeyIke(connection: ConnectionId): void {
+    this.#step({ type: 'rekey-ike', connection });
+  }
+
+  peerAlive(connection: ConnectionId): void {
+    this.#step({ type: 'peer-alive', connection });
+  }
+
+  /** Sends DELETE; the party hears `closed` unless it was forgotten before. */
+  disconnect(connection: ConnectionId, abrupt: boolean): void {
+    this.#step({ type: 'disconnect', connection, abrupt });
+  }
+
+  /** The party hears no more of that connection; what it installed is removed. */
+  forget(connection: ConnectionId): void {
+    this.#parties.delete(connection);
+    this.#surroundings.keys.release(connection);
+  }
+
+  snapshot(): readonly IkeSnapshot[] {
+    return this.#surroundings.engine.snapshot();
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #step(event: IkeEvent): void {
+    for (const effect of this.#surroundings.engine.step(event, this.#surroundings.now()))
+      this.#carryOut(effect);
+  }
+
+  #carryOut(effect: IkeEffect): void {
+    const { dataPlane, keys } = this.#surroundings;
+    switch (effect.type) {
+      case 'send':
+        this.#surroundings.sendIke(effect.bytes, effect.remote, effect.local, effect.marker);
+        return;
+      case 'send-keepalive':
+        this.#surroundings.sendKeepalive(effect.remote, effect.local);
+        return;
+      case 'set-timer':
+        this.#setTimer(effect.atMilliseconds);
+        return;
+      case 'expect-inbound':
+        dataPlane.expectInbound(effect.spi);
+        return;
+      case 'cancel-expected':
+        dataPlane.cancelExpected(effect.spi);
+        return;
+      case 'get-psk':
+      case 'sign':
+      case 'verify-peer':
+      case 'assign-addresses':
+        this.#ask(effect);
+        return;
+      case 'established':
+        keys.movePeer(effect.connection, effect.details.remote);
+        this.#parties.get(effect.connection)?.established(effect.details);
+        return;
+      case 'install-child':
+        keys.install(effect.connection, effect.child, effect.direction, this.#surroundings.now());
+        this.#parties.get(effect.connection)?.childInstalled(effect.child, effect.direction);
+        return;
+      case 'remove-child':
+        keys.remove(
+          effect.connection,
+          effect.association,
+          effect.inboundSpi,
+          effect.outboundSpi,
+          effect.lingerSeconds,
+        );
+        this.#parties.get(effect.connection)?.childRemoved(effect.association);
+        return;
+      case 'child-failed':
+        this.#parties.get(effect.connection)?.childFailed(effect.association, effect.reason);
+        return;
+      case 'peer-moved':
+        keys.movePeer(effect.connection, effect.remote);
+        return;
+      case 'closed': {
+        const party = this.#parties.get(effect.connection);
+        this.forget(effect.connection);
+        party?.closed(effect.reason);
+        return;
+      }
+    }
+  }
+
+  #ask(effect: Extract<IkeEffect, { request: number }>): void {
+    const { request } = effect;
+    const party = this.#parties.get(effect.connection);
+    switch (effect.type) {
+      case 'get-psk':
+        this.#answer(
+          party?.preSharedKey(effect.localIdentity, effect.remoteIdentity),
+          (secret) => ({ type: 'psk', request, secret }),
+          () => ({ type: 'psk', request, secret: undefined }),
+        );
+        return;
+      case 'sign':
+        this.#answer(
+          party?.sign(effect.scheme, effect.data),
+          (signature) => ({ type: 'signed', request, signature }),
+          (problem) => ({ type: 'signed', request, signature: undefined, problem }),
+        );
+        return;
+      case 'verify-peer':
+        this.#answer(
+          party?.verifyPeer(effect),
+          (outcome) => ({ type: 'peer-verified', request, ...(outcome ?? { valid: false }) }),
+          (detail) => ({ type: 'peer-verified', request, valid: false, problem: 'malformed', detail }),
+        );
+        return;
+      case 'assign-addresses': {
+        const assigned = party?.assignAddresses(effect.remoteIdentity, effect.wants4, effect.wants6);
+        this.#step({ type: 'addresses-assigned', request, ...(assigned ?? { dns: [] }) });
+        return;
+      }
+    }
+  }
+
+  #answer<T>(
+    result: Promise<T> | undefined,
+    event: (value: T | undefined) => IkeEvent,
+    failed: (problem: string) => IkeEvent,
+  ): void {
+    if (result === undefined) {
+      this.#step(failed('the connection is gone'));
+      return;
+    }
+    result.then(
+      (value) => this.#step(event(value)),
+      (error: unknown) => this.#step(failed(error instanceof Error ? error.message : String(error))),
+    );
+  }
+
+  #setTimer(atMilliseconds: number | undefined): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer =
+      atMilliseconds === undefined
+        ? undefined
+        : this.#surroundings.schedule(atMilliseconds, () => {
+            this.#cancelTimer = undefined;
+            this.#step({ type: 'timer' });
+          });
+  }
+}

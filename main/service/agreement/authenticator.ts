@@ -1,0 +1,36 @@
+// Proves who we are and checks who the peer is, with a profile's credentials. Keys never leave the store but into
+// locked memory.
+import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
+import type { CredentialStore } from '../../keys/credentials/store.ts';
+import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
+import type { Profile } from '../profile/contract.ts';
+import { formatIdentity } from '../profile/identity.ts';
+import type { PeerProof } from './agreement.ts';
+
+export class Authenticator {
+  readonly #store: CredentialStore;
+
+  constructor(store: CredentialStore) {
+    this.#store = store;
+  }
+
+  /** undefined: the store has none of that name. The IKE engine frees it. */
+  async preSharedKey(profile: Profile, remote: Identity): Promise<Uint8Array | undefined> {
+    if (profile.authentication.method !== 'psk') return undefined;
+    return this.#store.preSharedKey(profile.authentication.secret, formatIdentity(remote));
+  }
+
+  /** Throws CredentialError. */
+  sign(profile: Profile, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
+    if (profile.authentication.method !== 'certificate') throw new Error('the profile has no private key');
+    return this.#store.sign(profile.authentication.privateKey, scheme, data);
+  }
+
+  async verifyPeer(
+    profile: Profile,
+    proof: PeerProof,
+  ): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }> {
+    const authorities = this.#store.authorities(profile.peerAuthentication.authorities);
+    return verifyPeer(proof, authorities, new Date());
+  }
+}

@@ -1,0 +1,213 @@
+// From the user's rows, the profiles' rows and what the connections protect to the one table that the engine decides
+// by, and to what the computer must do around it: route into the adapter, keep shut, leave to the system's firewall.
+import {
+  type AddressPrefix,
+  type AddressRange,
+  everyAddress,
+  formatPrefix,
+} from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
+import { FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
+import { outsideDiscards, protectedRanges } from '../../engine/policy/protected.ts';
+import type { FilterRowText, PolicyAction, PolicyRow } from '../../engine/policy/row.ts';
+import type { DefaultRow, PolicyTable } from '../../engine/policy/table.ts';
+import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { FirewallRow } from '../../host/network.ts';
+import type { Contribution } from '../tunnel/contribution.ts';
+import type { UserRow } from './user-filter.ts';
+
+export interface FilterSources {
+  /** Counts up with every compilation. */
+  readonly version: number;
+  readonly userRows: readonly UserRow[];
+  readonly contributions: readonly Contribution[];
+  readonly names: ReadonlyMap<string, readonly AddressRange[]>;
+}
+
+export interface CompiledFilter {
+  readonly table: PolicyTable;
+  /** The text of each row of the table that was written as one, by row id. */
+  readonly texts: ReadonlyMap<string, FilterRowText>;
+  /** Rows that could not be used, with the reason; the packets they are about are decided by the rest. */
+  readonly unusable: ReadonlyMap<string, string>;
+  /** What enters the adapter. */
+  readonly routed: readonly AddressPrefix[];
+  /** What PROTECT rows touch: leaves with the virtual address. */
+  readonly protectedPrefixes: readonly AddressPrefix[];
+  /** What must not leave in the clear while the tunnel is down: of connections that fail closed. */
+  readonly shut: readonly AddressPrefix[];
+  readonly firewallRows: readonly FirewallRow[];
+}
+
+export const defaultInsideId = 'default-inside';
+export const defaultOutsideId = 'default-outside';
+
+/** Never throws: a row that cannot be used is left out and told in `unusable`. */
+export function compileFilter(sources: FilterSources): CompiledFilter {
+  const written = writtenRows(sources);
+  const usable = written.flatMap(({ row }) => (row === undefined ? [] : [row]));
+  const rows = [...usable, ...sources.contributions.flatMap(networkRows)];
+  const entering = enteringSet(rows, sources.contributions);
+  const closed = sources.contributions.some(({ failClosed }) => failClosed);
+  const captureAll = sources.contributions.some((contribution) => contribution.captureAll);
+  const routed = captureAll ? new AddressSet([everyAddress(4), everyAddress(6)]) : entering;
+  return {
+    table: {
+      version: sources.version,
+      rows,
+      protectedRanges: entering.ranges.length > 0 ? entering.ranges : protectedRanges(rows),
+      ...defaults(sources.contributions),
+    },
+    texts: new Map(written.map(({ id, text }) => [id, text])),
+    unusable: new Map(
+      written.flatMap(({ id, problem }) => (problem === undefined ? [] : [[id, problem] as const])),
+    ),
+    routed: routed.toPrefixes(),
+    protectedPrefixes: entering.toPrefixes(),
+    shut: closed ? entering.toPrefixes() : [],
+    firewallRows: sources.contributions.length === 0 ? [] : firewallRows(rows),
+  };
+}
+
+interface WrittenRow {
+  readonly id: string;
+  readonly text: FilterRowText;
+  readonly row: PolicyRow | undefined;
+  readonly problem: string | undefined;
+}
+
+/** The user's rows, then each profile's own. */
+function writtenRows({ userRows, contributions, names }: FilterSources): readonly WrittenRow[] {
+  const associationOf = (profile: string | undefined): AssociationId | undefined =>
+    contributions.find((contribution) => contribution.profile === profile)?.association;
+  const read = (id: string, text: FilterRowText, origin: string): WrittenRow => {
+    try {
+      return {
+        id,
+        text,
+        row: { ...parseRow(text, { origin, names, associationOf }), id },
+        problem: undefined,
+      };
+    } catch (error) {
+      if (!(error instanceof FilterRowError)) throw error;
+      return { id, text, row: undefined, problem: error.message };
+    }
+  };
+  return [
+    ...userRows.map(({ id, row }) => read(id, row, 'filter')),
+    ...contributions.flatMap(({ profile, rows }) =>
+      rows.map((text, index) => read(`${profile}-${index + 1}`, text, `profile ${profile}`)),
+    ),
+  ];
+}
+
+/** What a connection protects, less what never leaves the link; and what it should protect but cannot carry. */
+function networkRows(contribution: Contribution): readonly PolicyRow[] {
+  const { profile, everything, allowLocalNetwork, localNetwork, protections, uncarried } = contribution;
+  const row = (
+    id: string,
+    label: string,
+    action: PolicyAction,
+    remote: readonly AddressRange[],
+    change: Partial<PolicyRow> = {},
+  ): PolicyRow => ({
+    id: `${profile}-${id}`,
+    label,
+    origin: `profile ${profile}`,
+    local: [],
+    remote,
+    protocol: undefined,
+    localPorts: [],
+    remotePorts: [],
+    allowInbound: false,
+    action,
+    association: 0,
+    ...change,
+  });
+  const local =
+    everything && allowLocalNetwork && localNetwork.length > 0
+      ? [
+          row('local-network', 'the local network', 'BYPASS', localNetwork, {
+            allowInbound: true,
+            origin: 'built-in',
+          }),
+        ]
+      : [];
+  return [
+    ...local,
+    ...protections
+      .filter(({ remote }) => remote.length > 0)
+      .map(({ association, label, local: own, remote }) =>
+        row(`protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
+      ),
+    ...(uncarried.length > 0
+      ? [
+          row(
+            'uncarried',
+            `what ${profile} should protect but its gateway does not carry`,
+            'DISCARD',
+            uncarried,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Destinations that a PROTECT row can match: those of the rows, less what an earlier row lets pass altogether. */
+function enteringSet(rows: readonly PolicyRow[], contributions: readonly Contribution[]): AddressSet {
+  let passed = new AddressSet();
+  let entering = new AddressSet(contributions.flatMap(({ uncarried }) => uncarried));
+  for (const row of rows) {
+    const remote = new AddressSet(row.remote.length === 0 ? [everyAddress(4), everyAddress(6)] : row.remote);
+    const whole =
+      row.local.length === 0 &&
+      row.protocol === undefined &&
+      row.localPorts.length + row.remotePorts.length === 0;
+    if (row.action === 'PROTECT') entering = entering.union(remote.subtract(passed));
+    else if (row.action === 'BYPASS' && whole) passed = passed.union(remote);
+  }
+  return entering;
+}
+
+function defaults(contributions: readonly Contribution[]): {
+  defaultInside: DefaultRow;
+  defaultOutside: DefaultRow;
+} {
+  const stated = contributions.find(({ defaultAction }) => defaultAction !== undefined);
+  const action = stated?.defaultAction;
+  const association = action === 'PROTECT' ? (stated?.association ?? 0) : 0;
+  return {
+    defaultInside: {
+      id: defaultInsideId,
+      label: 'default for protected destinations',
+      action: action ?? 'DISCARD',
+      association,
+    },
+    defaultOutside: {
+      id: defaultOutsideId,
+      label: 'default for all other destinations',
+      action: action ?? 'BYPASS',
+      association,
+    },
+  };
+}
+
+/** First match among these rows, as the firewall walks them: what an earlier BYPASS row passes comes first. */
+function firewallRows(rows: readonly PolicyRow[]): readonly FirewallRow[] {
+  return outsideDiscards(rows).flatMap(({ row, remote, exceptions }) => [
+    ...exceptions.map((exception) => toFirewallRow(exception.row, exception.remote, 'BYPASS')),
+    toFirewallRow(row, remote, 'DISCARD'),
+  ]);
+}
+
+function toFirewallRow(row: PolicyRow, remote: AddressSet, action: 'DISCARD' | 'BYPASS'): FirewallRow {
+  return {
+    id: row.id,
+    action,
+    localPrefixes: new AddressSet(row.local).toPrefixes().map(formatPrefix),
+    remotePrefixes: remote.toPrefixes().map(formatPrefix),
+    protocol: row.protocol,
+    localPorts: row.localPorts,
+    remotePorts: row.remotePorts,
+  };
+}

@@ -1,0 +1,54 @@
+// The user's own filter rows: kept in filter.toml, known by an id for as long as the service runs.
+import type { FilterRowText } from '../../engine/policy/row.ts';
+import { loadFilter, storeFilter } from '../configuration/filter-file.ts';
+
+export interface UserRow {
+  /** "filter-1", "filter-2", …: given in the order in which the rows were first seen, never again. */
+  readonly id: string;
+  readonly row: FilterRowText;
+}
+
+export class UserFilter {
+  readonly #path: string;
+  #rows: readonly UserRow[];
+  #given = 0;
+
+  /** Reads the file; an absent one has no rows. Throws InvalidFileError. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#rows = loadFilter(path).map((row) => ({ id: this.#nextId(), row }));
+  }
+
+  get rows(): readonly UserRow[] {
+    return this.#rows;
+  }
+
+  /** Puts a row at `position` among the user's rows (from 0; undefined: last) and stores the file. */
+  add(row: FilterRowText, position: number | undefined): UserRow {
+    const added = { id: this.#nextId(), row };
+    const at = Math.min(position ?? this.#rows.length, this.#rows.length);
+    this.#store([...this.#rows.slice(0, at), added, ...this.#rows.slice(at)]);
+    return added;
+  }
+
+  /** False where there is no such row. */
+  remove(id: string): boolean {
+    const rest = this.#rows.filter((row) => row.id !== id);
+    if (rest.length === this.#rows.length) return false;
+    this.#store(rest);
+    return true;
+  }
+
+  #store(rows: readonly UserRow[]): void {
+    storeFilter(
+      this.#path,
+      rows.map(({ row }) => row),
+    );
+    this.#rows = rows;
+  }
+
+  #nextId(): string {
+    this.#given += 1;
+    return `filter-${this.#given}`;
+  }
+}

@@ -1,0 +1,18 @@
+// The service's log: one line an event on standard error, which systemd keeps with level and time.
+import { type LogLevel, logLevels } from './configuration/configuration.ts';
+
+/** Priorities of syslog, which systemd reads from "<N>" at the start of a line. */
+const priorities = { error: 3, warning: 4, info: 6, debug: 7 } as const;
+
+export type Log = (level: LogLevel, text: string) => void;
+
+/** Lines above the level are left out. `underSystemd`: the journal adds the time itself. */
+export function createLog(level: LogLevel, underSystemd: boolean, write: (line: string) => void): Log {
+  const most = logLevels.indexOf(level);
+  return (lineLevel, text) => {
+    if (logLevels.indexOf(lineLevel) > most) return;
+    const oneLine = text.replaceAll(/[\p{Cc}]+/gu, ' ');
+    if (underSystemd) write(`<${priorities[lineLevel]}>${oneLine}\n`);
+    else write(`${new Date().toISOString()} ${lineLevel} ${oneLine}\n`);
+  };
+}

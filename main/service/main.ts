@@ -1,0 +1,173 @@
+// The service's process: puts the parts together, takes up what an earlier process was doing, and serves until it is
+// told to stop.
+import { lookup } from 'node:dns/promises';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { parseServiceOptions, type ServiceOptions } from '../control/service-options.ts';
+import { parseAddress } from '../engine/packet/address.ts';
+import { openHostNetwork } from '../host/network/index.ts';
+import { openCredentialStore } from '../keys/credentials/store.ts';
+import { Authenticator } from './agreement/authenticator.ts';
+import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
+import { InvalidFileError } from './configuration/problem.ts';
+import { ConnectionManager } from './connection/manager.ts';
+import { monotonicMilliseconds } from './data/clock.ts';
+import { startEndpoint } from './endpoint/endpoint.ts';
+import { systemRights } from './endpoint/rights.ts';
+import { UserFilter } from './filter/user-filter.ts';
+import { SecretMemory } from './keying/secret-memory.ts';
+import { createLog, type Log } from './log.ts';
+import { checkComputer, repairComputer } from './methods/doctor.ts';
+import { ProfileBook } from './methods/profiles.ts';
+import { VerdictTail } from './methods/verdict-tail.ts';
+import { schedule } from './schedule.ts';
+import { createServiceApi, type ServiceParts } from './service.ts';
+import { Tunnel } from './tunnel/tunnel.ts';
+import { WantedConnections } from './wanted.ts';
+
+const version: string = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+).version;
+
+await main();
+
+async function main(): Promise<void> {
+  try {
+    const options = parseServiceOptions(process.argv.slice(2));
+    const configuration = loadConfiguration(options.configurationPath, process.env);
+    await run(options, configuration);
+  } catch (error) {
+    // What a person can act on is one line; anything else keeps its stack for whoever mends it.
+    const known = error instanceof InvalidFileError || (error instanceof Error && error.name !== 'TypeError');
+    process.stderr.write(`sealnic service: ${known ? error.message : ((error as Error)?.stack ?? error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
+  mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
+  const underSystemd = process.env.JOURNAL_STREAM !== undefined;
+  const log = createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line));
+  const service = compose(options, configuration, log);
+  if (options.task !== 'run') {
+    await doTask(options.task, service.parts);
+    return;
+  }
+  await serve(options, configuration, service, log);
+}
+
+interface Composition {
+  readonly parts: ServiceParts;
+  readonly wanted: WantedConnections;
+}
+
+function compose(options: ServiceOptions, configuration: ServiceConfiguration, log: Log): Composition {
+  const secrets = new SecretMemory();
+  const host = openHostNetwork(configuration);
+  const credentials = openCredentialStore(configuration.credentialDirectory, secrets);
+  const userFilter = new UserFilter(configuration.filter);
+  const wanted = new WantedConnections(configuration.stateDirectory);
+  const verdicts = new VerdictTail(() => tunnel);
+  const tunnel = new Tunnel({
+    host,
+    userFilter,
+    configuration,
+    secrets,
+    listener: {
+      agreementNeeded: (association) => connections.agreementNeeded(association),
+      verdict: (sample) => verdicts.record(sample),
+      warning: (text) => log('warning', text),
+      failed: (error) => {
+        log('error', `the data thread failed: ${error.message}`);
+        connections.sessionFailed(error.message);
+      },
+    },
+  });
+  const connections = new ConnectionManager({
+    tunnel,
+    wanted,
+    authenticator: new Authenticator(credentials),
+    resolve: resolveName,
+    ikeConfiguration: (profile, association) => ikeConfigurationOf(profile, association, credentials),
+    now: monotonicMilliseconds,
+    schedule,
+    log,
+  });
+  const profiles = new ProfileBook(configuration.profileDirectory, options.profileFiles, credentials);
+  const parts = {
+    version,
+    startedAt: Date.now(),
+    host,
+    tunnel,
+    connections,
+    userFilter,
+    profiles,
+    credentials,
+    verdicts,
+  };
+  return { parts, wanted };
+}
+
+/** For a computer whose service is dead: one line of JSON, as the method of the same name answers. */
+async function doTask(task: 'check' | 'repair', { host, tunnel, connections }: ServiceParts): Promise<void> {
+  const result =
+    task === 'check'
+      ? { findings: await checkComputer(host, tunnel) }
+      : await repairComputer(host, tunnel, connections);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function serve(
+  options: ServiceOptions,
+  configuration: ServiceConfiguration,
+  { parts, wanted }: Composition,
+  log: Log,
+): Promise<void> {
+  const { host, connections, profiles, tunnel, verdicts } = parts;
+  const endpoint = await startEndpoint({
+    path: configuration.controlSocket,
+    api: createServiceApi(parts),
+    rights: systemRights(configuration.controlGroup),
+    report: (message, error) => log('error', `${message}: ${error instanceof Error ? error.stack : error}`),
+  });
+  // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
+  const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
+  for (const change of undone) log('info', `undone after an earlier service: ${change}`);
+  const watch = host.watchTerminal(() => {
+    connections
+      .networkChanged()
+      .catch((error: Error) => log('warning', `change of network: ${error.message}`));
+  });
+  const again = [
+    ...wanted.all,
+    ...options.up.map((profile) => ({ profile, owner: process.getuid?.() ?? 0 })),
+  ];
+  for (const { profile, owner } of again) bringUp(profile, owner);
+  log('info', `SealNIC ${version} serves at ${configuration.controlSocket}`);
+
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  log('info', 'stopping');
+  watch.close();
+  verdicts.close();
+  connections.abandon();
+  await tunnel.abandon();
+  await endpoint.close();
+  process.exit(0);
+
+  function bringUp(name: string, owner: number): void {
+    try {
+      connections.up(profiles.load(name), owner, true);
+    } catch (error) {
+      log('error', `${name} cannot be brought up: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+async function resolveName(name: string) {
+  const literal = parseAddress(name);
+  if (literal !== undefined) return [literal];
+  const found = await lookup(name, { all: true, order: 'verbatim' });
+  return found.flatMap((entry) => parseAddress(entry.address) ?? []);
+}

@@ -1,0 +1,23 @@
+// `doctor`: what of this computer stands in the way, and what an earlier service left behind.
+import type { Finding } from '../../control/values.ts';
+import type { HostNetwork } from '../../host/network.ts';
+import type { ConnectionManager } from '../connection/manager.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+
+/** Problems first. */
+export async function checkComputer(host: HostNetwork, tunnel: Tunnel): Promise<Finding[]> {
+  const findings = await host.check({ inUse: tunnel.session !== undefined });
+  const rank = { problem: 0, warning: 1, good: 2 };
+  return [...findings].sort((a, b) => rank[a.severity] - rank[b.severity]);
+}
+
+/** Undoes what is not in use by a connection now: with one, its own part stays. */
+export async function repairComputer(
+  host: HostNetwork,
+  tunnel: Tunnel,
+  connections: ConnectionManager,
+): Promise<{ repaired: string[]; findings: Finding[] }> {
+  const inUse = connections.connections.length + connections.gateways.length > 0;
+  const repaired = inUse ? [] : await host.undo({ keepFailClosed: false });
+  return { repaired: [...repaired], findings: await checkComputer(host, tunnel) };
+}

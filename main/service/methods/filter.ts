@@ -1,0 +1,232 @@
+// `filter list|add|remove|explain`: the one table, whoever enforces a row, with its counters.
+import { lookup } from 'node:dns/promises';
+import { ControlError } from '../../control/failure.ts';
+import type { MethodParameters } from '../../control/schema.ts';
+import type { Explanation, FilterRow } from '../../control/values.ts';
+import { formatAddress, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
+import { hasPorts, isIcmp, parseProtocol, protocolName } from '../../engine/packet/protocol.ts';
+import type { FiveTuple } from '../../engine/path/data-plane.ts';
+import { explain as explainByTable } from '../../engine/policy/explain.ts';
+import { FilterRowError, formatRow, parseRow } from '../../engine/policy/parse-row.ts';
+import type { PolicyAction } from '../../engine/policy/row.ts';
+import type { HostNetwork } from '../../host/network.ts';
+import { namesOf } from '../filter/names.ts';
+import type { UserFilter } from '../filter/user-filter.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { spiText } from './associations.ts';
+
+export interface FilterParts {
+  readonly tunnel: Tunnel;
+  readonly host: HostNetwork;
+  readonly userFilter: UserFilter;
+  profileExists(name: string): boolean;
+  /** The profile behind an association. */
+  profileOf(association: number): string | undefined;
+}
+
+export async function listFilter(parts: FilterParts): Promise<{ version: number; rows: FilterRow[] }> {
+  const { tunnel, host } = parts;
+  const { filter } = tunnel.state;
+  const engineHits = tunnel.session?.data.snapshot().rows ?? new Map();
+  const firewallHits: ReadonlyMap<string, { packets: number; bytes: number }> =
+    filter.firewallRows.length > 0 ? await host.readCounters() : new Map();
+  const inFirewall = new Set(filter.firewallRows.map(({ id }) => id));
+  const nothing = { packets: 0, bytes: 0 };
+  const hitsOf = (id: string) => {
+    const engine = engineHits.get(id) ?? nothing;
+    const firewall = firewallHits.get(id) ?? nothing;
+    return { packets: engine.packets + firewall.packets, bytes: engine.bytes + firewall.bytes };
+  };
+  const rows = filter.table.rows.map((row): FilterRow => {
+    const profile = row.action === 'PROTECT' ? parts.profileOf(row.association) : undefined;
+    const { action, source, destination, protocol, sourcePorts, destinationPorts } =
+      filter.texts.get(row.id) ?? formatRow(row, profile);
+    return {
+      id: row.id,
+      label: row.label,
+      origin: row.origin,
+      action,
+      source,
+      destination,
+      protocol,
+      ...(sourcePorts !== undefined && { sourcePorts }),
+      ...(destinationPorts !== undefined && { destinationPorts }),
+      ...(profile !== undefined && { profile }),
+      hits: hitsOf(row.id),
+      ...boundTo(tunnel, row.action, row.association),
+      enforcedBy: inFirewall.has(row.id) ? 'firewall' : 'engine',
+      removable: row.origin === 'filter',
+    };
+  });
+  const idle = [...filter.unusable].map(([id, problem]): FilterRow => {
+    const text = filter.texts.get(id)!;
+    return {
+      id,
+      label: `not in force: ${problem}`,
+      origin: parts.userFilter.rows.some((row) => row.id === id) ? 'filter' : 'profile',
+      ...text,
+      hits: nothing,
+      enforcedBy: 'engine',
+      removable: parts.userFilter.rows.some((row) => row.id === id),
+    };
+  });
+  const defaults = [filter.table.defaultInside, filter.table.defaultOutside].map(
+    (row): FilterRow => ({
+      id: row.id,
+      label: row.label,
+      origin: 'default',
+      action: row.action,
+      source: 'any',
+      destination: 'any',
+      protocol: 'any',
+      hits: hitsOf(row.id),
+      enforcedBy: 'engine',
+      removable: false,
+    }),
+  );
+  return { version: filter.table.version, rows: [...rows, ...idle, ...defaults] };
+}
+
+/** Throws ControlError row-invalid. The new table is in force when this resolves. */
+export async function addRow(
+  parts: FilterParts,
+  { row, position }: MethodParameters<'filter.add'>,
+): Promise<{ id: string }> {
+  const { tunnel, host, userFilter } = parts;
+  try {
+    parseRow(row, {
+      origin: 'filter',
+      names: namesOf(await host.terminal(), [], '', []),
+      associationOf: (profile) => (profile !== undefined && parts.profileExists(profile) ? 1 : undefined),
+    });
+  } catch (error) {
+    if (!(error instanceof FilterRowError)) throw error;
+    if (error.code === 'invalid') {
+      throw new ControlError({ code: 'row-invalid', field: error.field, detail: error.message });
+    }
+  }
+  const { id } = userFilter.add(row, position);
+  await tunnel.refresh();
+  return { id };
+}
+
+/** Throws ControlError row-not-found or row-not-removable. */
+export async function removeRow({ tunnel, userFilter }: FilterParts, id: string): Promise<void> {
+  if (!userFilter.remove(id)) {
+    const row = tunnel.state.filter.table.rows.find((candidate) => candidate.id === id);
+    if (row !== undefined) throw new ControlError({ code: 'row-not-removable', id, origin: row.origin });
+    throw new ControlError({ code: 'row-not-found', id });
+  }
+  await tunnel.refresh();
+}
+
+/** One explanation for each address of the destination's name. Throws ControlError. */
+export async function explain(
+  parts: FilterParts,
+  parameters: MethodParameters<'filter.explain'>,
+): Promise<{ explanations: Explanation[] }> {
+  const destinations = await addressesOf(parameters.destination);
+  const protocol = protocolOf(parameters);
+  const explanations = await Promise.all(
+    destinations.map(async (destination) => {
+      const source = await sourceOf(parts, parameters.source, destination);
+      const packet: FiveTuple = {
+        source,
+        destination,
+        protocol,
+        sourcePort: parameters.sourcePort ?? (hasPorts(protocol) ? 49152 : 0),
+        destinationPort: parameters.destinationPort ?? (isIcmp(protocol) ? 8 << 8 : 0),
+      };
+      return explainPacket(parts, packet);
+    }),
+  );
+  return { explanations };
+}
+
+function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): Explanation {
+  const { filter } = tunnel.state;
+  const found = explainByTable(filter.table, packet);
+  const row = filter.table.rows.find(({ id }) => id === found.id);
+  const ports = hasPorts(packet.protocol);
+  const profile = found.action === 'PROTECT' ? profileOf(found.association) : undefined;
+  const bound = boundTo(tunnel, found.action, found.association);
+  return {
+    source: formatAddress(packet.source),
+    destination: formatAddress(packet.destination),
+    protocol: protocolName(packet.protocol),
+    ...(ports && { sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }),
+    action: found.action,
+    rowId: found.id,
+    rowLabel: found.label,
+    origin: row?.origin ?? 'default',
+    reason: [found.words, ...found.passed.map(({ label, words }) => `not "${label}": ${words}`)].join('; '),
+    ...(profile !== undefined && { profile }),
+    ...(bound.spi !== undefined && { spi: bound.spi }),
+    enforcedBy: enforcerOf(tunnel, packet, found.id),
+  };
+}
+
+function enforcerOf(tunnel: Tunnel, { destination }: FiveTuple, rowId: string): Explanation['enforcedBy'] {
+  const { filter, interfaceName } = tunnel.state;
+  if (interfaceName === undefined) return 'nobody';
+  const inside = filter.table.protectedRanges.some(
+    ({ first, last }) =>
+      first.family === destination.family &&
+      Buffer.compare(first.bytes, destination.bytes) <= 0 &&
+      Buffer.compare(destination.bytes, last.bytes) <= 0,
+  );
+  if (inside) return 'engine';
+  return filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
+}
+
+function boundTo(
+  tunnel: Tunnel,
+  action: PolicyAction,
+  association: number,
+): { association?: number; spi?: string } {
+  if (action !== 'PROTECT') return {};
+  const outbound = tunnel.session?.keys
+    .installed()
+    .findLast((child) => child.association === association && child.direction === 'outbound');
+  return { association, ...(outbound && { spi: spiText(outbound.parameters.spi) }) };
+}
+
+function protocolOf({ protocol, destinationPort }: MethodParameters<'filter.explain'>): number {
+  const text = protocol ?? (destinationPort === undefined ? 'icmp' : 'tcp');
+  const number = parseProtocol(text);
+  if (number === undefined) {
+    throw new ControlError({ code: 'row-invalid', field: 'protocol', detail: `"${text}" is no protocol` });
+  }
+  return number;
+}
+
+async function addressesOf(nameOrAddress: string): Promise<readonly IpAddress[]> {
+  const address = parseAddress(nameOrAddress);
+  if (address !== undefined) return [address];
+  try {
+    const found = await lookup(nameOrAddress, { all: true });
+    return found.flatMap((entry) => parseAddress(entry.address) ?? []);
+  } catch {
+    throw new ControlError({ code: 'name-not-resolved', name: nameOrAddress });
+  }
+}
+
+async function sourceOf(
+  { host, tunnel }: FilterParts,
+  source: string | undefined,
+  destination: IpAddress,
+): Promise<IpAddress> {
+  if (source !== undefined) {
+    const address = parseAddress(source);
+    if (address === undefined) {
+      throw new ControlError({ code: 'row-invalid', field: 'source', detail: `"${source}" is no address` });
+    }
+    return address;
+  }
+  const route = await host.routeTo(formatAddress(destination), 0);
+  const found = route === undefined ? undefined : parseAddress(route.source);
+  const unspecified = { family: destination.family, bytes: new Uint8Array(destination.bytes.length) };
+  return (
+    found ?? tunnel.state.virtualAddresses.find(({ family }) => family === destination.family) ?? unspecified
+  );
+}

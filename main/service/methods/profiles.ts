@@ -1,0 +1,178 @@
+// The profiles of the service: one TOML file each, listed, shown, imported and removed.
+import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { ControlError, type ProfileProblem } from '../../control/failure.ts';
+import type { MethodParameters, MethodResult, MethodUploads } from '../../control/schema.ts';
+import type { Caller } from '../../control/service-api.ts';
+import type { ConnectionState } from '../../control/state.ts';
+import type { ProfileSummary } from '../../control/values.ts';
+import { replaceFile } from '../../keys/credentials/replace-file.ts';
+import type { CredentialStore } from '../../keys/credentials/store.ts';
+import { InvalidFileError } from '../configuration/problem.ts';
+import type { Profile } from '../profile/contract.ts';
+import { parseProfile } from '../profile/parse.ts';
+import { importForeignProfile } from './import-profile.ts';
+
+const ending = '.toml';
+
+export class ProfileBook {
+  readonly #directory: string;
+  readonly #further: ReadonlyMap<string, string>;
+  readonly #credentials: CredentialStore;
+
+  /** `furtherFiles`: profiles that lie elsewhere, e.g. the one of `sealnic gateway FILE`. */
+  constructor(directory: string, furtherFiles: readonly string[], credentials: CredentialStore) {
+    this.#directory = directory;
+    this.#further = new Map(furtherFiles.map((path) => [nameOfFile(path), path]));
+    this.#credentials = credentials;
+  }
+
+  has(name: string): boolean {
+    return this.names().includes(name);
+  }
+
+  names(): readonly string[] {
+    let entries: string[] = [];
+    try {
+      entries = readdirSync(this.#directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    const own = entries.filter((entry) => entry.endsWith(ending)).map(nameOfFile);
+    return [...new Set([...own, ...this.#further.keys()])].sort();
+  }
+
+  /** Throws ControlError profile-not-found or profile-invalid. */
+  load(name: string): Profile {
+    return parse(this.text(name), name);
+  }
+
+  /** The file as it was written. Throws ControlError profile-not-found. */
+  text(name: string): string {
+    if (!this.has(name)) {
+      throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
+    }
+    return readFileSync(this.#path(name), 'utf8');
+  }
+
+  valid(): readonly Profile[] {
+    return this.names().flatMap((name) => {
+      const profile = this.#tryLoad(name);
+      return profile instanceof Error ? [] : [profile];
+    });
+  }
+
+  list(stateOf: (name: string) => ConnectionState): ProfileSummary[] {
+    return this.names().map((name) => {
+      const profile = this.#tryLoad(name);
+      const state = stateOf(name);
+      if (profile instanceof Error) {
+        return { name, role: 'client', authentication: 'psk', state, problem: describe(profile) };
+      }
+      const { address } = profile.gateway;
+      return {
+        name,
+        role: profile.role,
+        authentication: profile.authentication.method,
+        state,
+        ...(address !== undefined && { gateway: address }),
+      };
+    });
+  }
+
+  validate(fileName: string, content: Uint8Array): ProfileProblem[] {
+    try {
+      parse(decode(content), nameOfFile(fileName));
+      return [];
+    } catch (error) {
+      if (error instanceof ControlError && error.failure.code === 'profile-invalid')
+        return error.failure.problems;
+      throw error;
+    }
+  }
+
+  /** Throws ControlError. The uploads are wiped. */
+  async import(
+    { fileName, name, replace }: MethodParameters<'profiles.import'>,
+    caller: Caller,
+    { content, passphrase }: MethodUploads<'profiles.import'>,
+  ): Promise<MethodResult<'profiles.import'>> {
+    try {
+      const foreign = !fileName.endsWith(ending) && content[0] === '{'.charCodeAt(0);
+      if (!foreign) {
+        const chosen = name ?? nameOfFile(fileName);
+        const text = decode(content);
+        parse(text, chosen);
+        this.#store(chosen, text, replace);
+        return { profiles: [chosen], secrets: [], remarks: [] };
+      }
+      const imported = await importForeignProfile(content, fileName, name, passphrase);
+      this.#mayStore(imported.name, replace);
+      for (const { kind, name: credential, bytes } of imported.credentials) {
+        this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+        bytes.fill(0);
+      }
+      this.#store(imported.name, imported.text, replace);
+      const secrets = imported.credentials.map((credential) => credential.name);
+      return { profiles: [imported.name], secrets: [...new Set(secrets)], remarks: [...imported.remarks] };
+    } finally {
+      content.fill(0);
+      passphrase?.fill(0);
+    }
+  }
+
+  /** Throws ControlError profile-not-found. */
+  remove(name: string): void {
+    if (!this.has(name)) {
+      throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
+    }
+    unlinkSync(this.#path(name));
+  }
+
+  #mayStore(name: string, replace: boolean): void {
+    if (!replace && this.has(name)) throw new ControlError({ code: 'profile-exists', profile: name });
+  }
+
+  #store(name: string, text: string, replace: boolean): void {
+    this.#mayStore(name, replace);
+    mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
+    replaceFile(join(this.#directory, `${name}${ending}`), text, 0o644);
+  }
+
+  #path(name: string): string {
+    return this.#further.get(name) ?? join(this.#directory, `${name}${ending}`);
+  }
+
+  #tryLoad(name: string): Profile | Error {
+    try {
+      return this.load(name);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+}
+
+function nameOfFile(path: string): string {
+  const file = basename(path);
+  return file.endsWith(ending) ? file.slice(0, -ending.length) : file.replace(/\.[^.]*$/, '');
+}
+
+function parse(text: string, name: string): Profile {
+  try {
+    return parseProfile(text, name);
+  } catch (error) {
+    if (!(error instanceof InvalidFileError)) throw error;
+    throw new ControlError({ code: 'profile-invalid', name, problems: [...error.problems] });
+  }
+}
+
+function decode(content: Uint8Array): string {
+  return new TextDecoder().decode(content);
+}
+
+function describe(error: Error): string {
+  if (!(error instanceof ControlError) || error.failure.code !== 'profile-invalid') return error.message;
+  const [first] = error.failure.problems;
+  const place = first?.line === undefined ? '' : `line ${first.line}: `;
+  return `${place}${first?.key === undefined ? '' : `${first.key} `}${first?.message ?? 'invalid'}`;
+}

@@ -1,0 +1,109 @@
+// `status`: what every connection is doing, in the words of the control endpoint.
+import type { ConnectionStatus, Counters } from '../../control/values.ts';
+import type { IkeProposal, IkeSnapshot } from '../../engine/ike/contract.ts';
+import { formatAddress, formatEndpoint, formatPrefix } from '../../engine/packet/address.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Gateway } from '../connection/gateway.ts';
+import type { CounterSnapshot } from '../data/proxy.ts';
+import { formatIdentity } from '../profile/identity.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { wallClock } from '../wall-clock.ts';
+
+export const groupNames = { 14: 'modp2048', 19: 'ecp256', 31: 'curve25519' } as const;
+
+/** "aes-256-gcm-16 / hmac-sha2-384 / curve25519". */
+export function describeProposal({ encryption, integrity, prf, group }: IkeProposal): string {
+  const parts = [encryption, ...(integrity === 'none' ? [] : [integrity]), prf, groupNames[group]];
+  return parts.join(' / ');
+}
+
+export function connectionStatus(connection: Connection, tunnel: Tunnel): ConnectionStatus {
+  const { model, details, profile } = connection;
+  const snapshot = tunnel.session?.agreement
+    .snapshot()
+    .find((ike) => ike.connection === connection.ikeConnection);
+  return {
+    profile: profile.name,
+    state: model.state,
+    since: wallClock(model.sinceMilliseconds),
+    ...(model.why !== undefined && { failure: model.why }),
+    ...(model.retryAtMilliseconds !== undefined && { nextAttemptAt: wallClock(model.retryAtMilliseconds) }),
+    owner: connection.owner,
+    protectedTraffic: protectedTraffic(connection),
+    lockdown: profile.failClosed.lockdown,
+    details: {
+      ...(profile.gateway.address !== undefined && { gateway: profile.gateway.address }),
+      ...(details && {
+        localIdentity: formatIdentity(details.localIdentity),
+        remoteIdentity: formatIdentity(details.remoteIdentity),
+        localEndpoint: formatEndpoint(details.local),
+        remoteEndpoint: formatEndpoint(details.remote),
+        ikeProposal: describeProposal(details.proposal),
+      }),
+      virtualAddresses: (details?.virtualAddresses ?? []).map(formatAddress),
+      dns: (details?.dns ?? []).map(formatAddress),
+      protectedPrefixes: tunnel.state.filter.protectedPrefixes.map(formatPrefix),
+      ...ikeTimes(snapshot),
+      ...childFigures(snapshot),
+      ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
+      ...(tunnel.state.mtu !== undefined && { mtu: tunnel.state.mtu }),
+      counters: countersOf(tunnel.session?.data.snapshot()),
+    },
+  };
+}
+
+export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatus {
+  return {
+    profile: gateway.profile.name,
+    state: gateway.state,
+    since: wallClock(gateway.sinceMilliseconds),
+    ...(gateway.failure !== undefined && { failure: gateway.failure }),
+    owner: gateway.owner,
+    protectedTraffic: gateway.state === 'connected' ? 'sealed' : 'clear',
+    lockdown: false,
+    details: {
+      virtualAddresses: [],
+      dns: [],
+      protectedPrefixes: tunnel.state.filter.protectedPrefixes.map(formatPrefix),
+      ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
+      ...(tunnel.state.mtu !== undefined && { mtu: tunnel.state.mtu }),
+      counters: countersOf(tunnel.session?.data.snapshot()),
+      peers: gateway.peers.length,
+    },
+  };
+}
+
+function protectedTraffic({ model, profile }: Connection): ConnectionStatus['protectedTraffic'] {
+  if (model.state === 'connected') return 'sealed';
+  if (model.state === 'disconnected') return 'clear';
+  return profile.failClosed.whenDown === 'block' ? 'blocked' : 'clear';
+}
+
+function ikeTimes(ike: IkeSnapshot | undefined) {
+  return {
+    ...(ike?.establishedAtMilliseconds !== undefined && {
+      ikeEstablishedAt: wallClock(ike.establishedAtMilliseconds),
+    }),
+    ...(ike?.rekeyAtMilliseconds !== undefined && { ikeRekeyAt: wallClock(ike.rekeyAtMilliseconds) }),
+  };
+}
+
+function childFigures(ike: IkeSnapshot | undefined) {
+  const child = ike?.children.at(-1);
+  if (child === undefined) return {};
+  return {
+    espAlgorithm: child.proposal.encryption,
+    ...(child.rekeyAtMilliseconds !== undefined && { childRekeyAt: wallClock(child.rekeyAtMilliseconds) }),
+  };
+}
+
+/** Since the tunnel was opened, over every SA that there has been. */
+function countersOf(snapshot: CounterSnapshot | undefined): Counters {
+  const { totals } = snapshot ?? {};
+  return {
+    packetsIn: totals?.inboundPackets ?? 0,
+    bytesIn: totals?.inboundBytes ?? 0,
+    packetsOut: totals?.outboundPackets ?? 0,
+    bytesOut: totals?.outboundBytes ?? 0,
+  };
+}

@@ -1,0 +1,158 @@
+// The service as the control endpoint sees it: every method, handed on to the part that does it.
+import { ControlError } from '../control/failure.ts';
+import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
+import type { ConnectionStatus, Status } from '../control/values.ts';
+import type { HostNetwork } from '../host/network.ts';
+import type { CredentialStore } from '../keys/credentials/store.ts';
+import { Connection } from './connection/connection.ts';
+import type { Gateway } from './connection/gateway.ts';
+import type { ConnectionManager } from './connection/manager.ts';
+import type { UserFilter } from './filter/user-filter.ts';
+import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
+import { checkComputer, repairComputer } from './methods/doctor.ts';
+import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
+import type { ProfileBook } from './methods/profiles.ts';
+import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
+import { connectionStatus, gatewayStatus } from './methods/status.ts';
+import type { VerdictTail } from './methods/verdict-tail.ts';
+import type { Tunnel } from './tunnel/tunnel.ts';
+
+export interface ServiceParts {
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly host: HostNetwork;
+  readonly tunnel: Tunnel;
+  readonly connections: ConnectionManager;
+  readonly userFilter: UserFilter;
+  readonly profiles: ProfileBook;
+  readonly credentials: CredentialStore;
+  readonly verdicts: VerdictTail;
+}
+
+/** Binds the parts to the control endpoint's contract. */
+export function createServiceApi(parts: ServiceParts): ServiceApi {
+  const { version, connections } = parts;
+  return {
+    version,
+    methods: createMethods(parts),
+    ownerOf: (profile) => connections.ownerOf(profile),
+    onStatusChange: (changed) => connections.onChange(changed),
+  };
+}
+
+function createMethods(parts: ServiceParts): ServiceMethods {
+  const { host, tunnel, connections, userFilter, profiles, credentials, verdicts } = parts;
+  const statusOf = (connection: Connection | Gateway): ConnectionStatus =>
+    connection instanceof Connection
+      ? connectionStatus(connection, tunnel)
+      : gatewayStatus(connection, tunnel);
+  const filterParts = {
+    tunnel,
+    host,
+    userFilter,
+    profileExists: (name: string) => profiles.has(name),
+    profileOf: (association: number) => profileOf(connections, association),
+  };
+  const status = (): Status => ({
+    version: parts.version,
+    startedAt: parts.startedAt,
+    connections: [...connections.connections, ...connections.gateways].map(statusOf),
+    drops: Object.fromEntries(
+      Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
+    ),
+  });
+  return {
+    status,
+
+    'connection.up': async ({ profile: name, wait, keepTrying }, { uid }) => {
+      const profile = profiles.load(name);
+      const connection = connections.up(profile, uid, keepTrying ?? profile.retry);
+      const failure = wait ? await connections.settled(connection) : undefined;
+      if (failure !== undefined)
+        throw new ControlError({ code: 'connection-failed', profile: name, failure });
+      return statusOf(connection);
+    },
+    'connection.down': async ({ profile }) => {
+      await connections.down(profile);
+      return {};
+    },
+    'connection.retry': ({ profile }) => {
+      connections.retry(profile);
+      return {};
+    },
+
+    'profiles.list': () => ({
+      profiles: profiles.list((name) => {
+        const connection = [...connections.connections, ...connections.gateways].find(
+          ({ profile }) => profile.name === name,
+        );
+        return connection === undefined ? 'disconnected' : statusOf(connection).state;
+      }),
+    }),
+    'profiles.show': ({ profile }) => ({ profile, text: profiles.text(profile) }),
+    'profiles.import': (parameters, caller, uploads) => profiles.import(parameters, caller, uploads),
+    'profiles.validate': ({ fileName }, _caller, { content }) => ({
+      problems: profiles.validate(fileName, content),
+    }),
+    'profiles.remove': ({ profile }) => {
+      if (connections.ownerOf(profile) !== undefined)
+        throw new ControlError({ code: 'profile-in-use', profile });
+      profiles.remove(profile);
+      return {};
+    },
+
+    'filter.list': () => listFilter(filterParts),
+    'filter.add': (parameters) => addRow(filterParts, parameters),
+    'filter.remove': async ({ id }) => {
+      await removeRow(filterParts, id);
+      return {};
+    },
+    'filter.explain': (parameters) => explain(filterParts, parameters),
+
+    'sa.list': () => listAssociations(connections, tunnel),
+    'sa.rekey': ({ profile, layer }) => {
+      rekeyAssociation(connections, tunnel, profile, layer);
+      return {};
+    },
+    'sa.delete': ({ spi }) => {
+      deleteAssociation(tunnel, spi);
+      return {};
+    },
+
+    'secrets.put': ({ name, kind }, caller, { secret }) => {
+      putSecret(credentials, caller, { name, kind }, secret);
+      return {};
+    },
+    'secrets.list': () => ({ secrets: listSecrets(credentials, profiles.valid()) }),
+    'secrets.remove': ({ name }, caller) => {
+      removeSecret(credentials, caller, name);
+      return {};
+    },
+
+    'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),
+    'doctor.repair': () => repairComputer(host, tunnel, connections),
+    'terminal.information': async () => {
+      const { hostName, links, defaultLink4, defaultLink6 } = await host.terminal();
+      return {
+        hostName,
+        links: links.map(({ hardwareAddress, addresses, ...link }) => ({
+          ...link,
+          addresses: [...addresses],
+          ...(hardwareAddress !== undefined && { hardwareAddress }),
+        })),
+        ...(defaultLink4 !== undefined && { defaultLink4 }),
+        ...(defaultLink6 !== undefined && { defaultLink6 }),
+      };
+    },
+    'verdicts.tail': ({ after, limit }) => ({ samples: verdicts.after(after, limit) }),
+  };
+}
+
+function profileOf(connections: ConnectionManager, association: number): string | undefined {
+  const client = connections.connections.find((connection) => connection.association === association);
+  const gateway = connections.gateways.find(({ peers }) =>
+    peers.some((peer) => peer.association === association),
+  );
+  return client?.profile.name ?? gateway?.profile.name;
+}

@@ -1,0 +1,43 @@
+// What one connection contributes to the tunnel that all connections of the service share: filter rows, addresses,
+// names servers, and what must stay shut. The tunnel composes the contributions and applies the difference.
+import type { AddressRange, Endpoint, IpAddress } from '../../engine/packet/address.ts';
+import type { FilterRowText, PolicyAction } from '../../engine/policy/row.ts';
+import type { AssociationId } from '../../engine/sa/parameters.ts';
+
+export interface Contribution {
+  /** The profile's name; unique among the contributions. */
+  readonly profile: string;
+  /** Rows of the profile itself, ahead of those that its networks make. */
+  readonly rows: readonly FilterRowText[];
+  /** What is protected: one entry for each pair of SAs. */
+  readonly protections: readonly Protection[];
+  /** A PROTECT row that names this profile is served by it; undefined while nothing is agreed or configured. */
+  readonly association: AssociationId | undefined;
+  /** What should be protected, but the gateway's selectors leave out: it is discarded, never let pass. */
+  readonly uncarried: readonly AddressRange[];
+  /** Destinations that were asked for as "everything" leave the local network out, if the profile allows it. */
+  readonly everything: boolean;
+  readonly allowLocalNetwork: boolean;
+  /** What that is on this computer now; put in by the tunnel. */
+  readonly localNetwork: readonly AddressRange[];
+  readonly defaultAction: PolicyAction | undefined;
+  readonly failClosed: boolean;
+  readonly captureAll: boolean;
+  /** Where sealed packets go; undefined for a gateway. */
+  readonly gateway: Endpoint | undefined;
+  /** False while only the block is wanted (nothing is agreed yet). */
+  readonly routed: boolean;
+  readonly virtualAddresses: readonly IpAddress[];
+  readonly dnsServers: readonly IpAddress[];
+  /** Inner packet size, bytes; undefined: whatever fits the link. */
+  readonly mtu: number | undefined;
+}
+
+export interface Protection {
+  readonly association: AssociationId;
+  /** What a person reads in `filter list`. */
+  readonly label: string;
+  /** Empty: any. */
+  readonly local: readonly AddressRange[];
+  readonly remote: readonly AddressRange[];
+}
