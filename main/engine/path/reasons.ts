@@ -27,6 +27,7 @@ export const dropReasons = [
   'should-have-been-protected',
   'unsolicited', // belongs to no flow and no row allows it
   'adapter-refused', // the adapter did not take the packet
+  'ike-flood', // more IKE datagrams than the control side is given
 ] as const;
 
 export type DropReason = (typeof dropReasons)[number];
