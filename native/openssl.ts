@@ -49,10 +49,11 @@ const controlSetTag = 0x11;
 const tagLength = 16;
 const ivLength = 12;
 
-/** Where EVP writes lengths and empty final blocks that nobody reads; kept referenced for ever. */
+/** Where EVP writes lengths and empty final blocks that nobody reads. The functions below
+ * hold on to the block itself: with its address alone it would be collected. */
 const scratch = allocateBlock(64);
-const lengthAddress = scratch.address;
-const finalAddress = scratch.address + 16;
+const lengthAddress = (): number => scratch.address;
+const finalAddress = (): number => scratch.address + 16;
 
 /** OpenSSL's own names. */
 export type AeadCipherName = 'AES-128-GCM' | 'AES-256-GCM' | 'ChaCha20-Poly1305';
@@ -88,16 +89,16 @@ export class AeadEncryption {
 
   begin(ivAddress: number, additionalAddress: number, additionalLength: number): void {
     encryptInit(this.#context, 0, 0, 0, ivAddress);
-    encryptUpdate(this.#context, 0, lengthAddress, additionalAddress, additionalLength);
+    encryptUpdate(this.#context, 0, lengthAddress(), additionalAddress, additionalLength);
   }
 
   update(inputAddress: number, length: number, outputAddress: number): void {
-    encryptUpdate(this.#context, outputAddress, lengthAddress, inputAddress, length);
+    encryptUpdate(this.#context, outputAddress, lengthAddress(), inputAddress, length);
   }
 
   /** Writes the 16-byte tag. */
   finish(tagAddress: number): void {
-    const done = encryptFinal(this.#context, finalAddress, lengthAddress);
+    const done = encryptFinal(this.#context, finalAddress(), lengthAddress());
     if (done !== 1 || contextControl(this.#context, controlGetTag, tagLength, tagAddress) !== 1) {
       throw new Error('OpenSSL failed to seal.');
     }
@@ -141,9 +142,9 @@ export class AeadDecryption {
     return (
       decryptInit(context, 0, 0, 0, ivAddress) === 1 &&
       contextControl(context, controlSetTag, tagLength, tagAddress) === 1 &&
-      decryptUpdate(context, 0, lengthAddress, additionalAddress, additionalLength) === 1 &&
-      decryptUpdate(context, outputAddress, lengthAddress, inputAddress, length) === 1 &&
-      decryptFinal(context, finalAddress, lengthAddress) === 1
+      decryptUpdate(context, 0, lengthAddress(), additionalAddress, additionalLength) === 1 &&
+      decryptUpdate(context, outputAddress, lengthAddress(), inputAddress, length) === 1 &&
+      decryptFinal(context, finalAddress(), lengthAddress()) === 1
     );
   }
 
