@@ -32,7 +32,7 @@ export const commands = {
   test: {
     main: 'build/test.ts',
     before: [packetModule],
-    systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl'],
+    systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl', 'python3'],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
   check: { main: 'build/check.ts', before: [], systemPackages: [] },

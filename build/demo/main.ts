@@ -1,17 +1,22 @@
 // `npm run demo`: the product at work on this one computer, without touching its network.
+// With --in-memory: what is shown where there are no network namespaces.
+import { demonstrateInMemory } from './in-memory.ts';
 import { findIsolation, runIsolated } from './namespaces.ts';
 import { tellStory } from './story.ts';
 
 const inside = 'inside-namespaces';
 
-if (process.argv[2] === inside) {
-  process.exit(await tellStory());
-} else {
-  const isolation = findIsolation();
-  if (isolation.possible) {
-    process.exitCode = await runIsolated(isolation.words, import.meta.filename, [inside]);
-  } else {
-    const { demonstrateInMemory } = await import('./in-memory.ts');
-    process.exitCode = await demonstrateInMemory(isolation.why);
+switch (process.argv[2]) {
+  case inside:
+    process.exit(await tellStory());
+    break;
+  case '--in-memory':
+    process.exitCode = await demonstrateInMemory('it was not asked for any');
+    break;
+  default: {
+    const isolation = findIsolation();
+    process.exitCode = isolation.possible
+      ? await runIsolated(isolation.words, import.meta.filename, [inside])
+      : await demonstrateInMemory(isolation.why);
   }
 }
