@@ -3,7 +3,8 @@
 import { lookup } from 'node:dns/promises';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseServiceOptions, type ServiceOptions } from '../control/service-options.ts';
-import { parseAddress } from '../engine/packet/address.ts';
+import { type IpAddress, parseAddress } from '../engine/packet/address.ts';
+import type { AssociationId } from '../engine/sa/parameters.ts';
 import { openHostNetwork } from '../host/network/index.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
@@ -20,6 +21,7 @@ import { createLog, type Log } from './log.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
+import type { Profile } from './profile/contract.ts';
 import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
@@ -88,7 +90,8 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     wanted,
     authenticator: new Authenticator(credentials),
     resolve: resolveName,
-    ikeConfiguration: (profile, association) => ikeConfigurationOf(profile, association, credentials),
+    ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
+      ikeConfigurationOf(profile, association, localAddress, credentials),
     now: monotonicMilliseconds,
     schedule,
     log,

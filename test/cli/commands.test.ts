@@ -359,22 +359,13 @@ wlan0  up, default  1500  02:00:00:00:00:07  192.0.2.7/24
 });
 
 test('service run and gateway start the service’s program with its options', async () => {
-  const world = fakeWorld({ control: '/run/test.sock' });
-  assert.equal(await world.run('service', 'run', '--interface', 'seal7', '--up', 'office'), 0);
-  assert.equal(await world.run('gateway', '/etc/site.toml', '--ike-port', '5500'), 0);
+  const world = fakeWorld();
+  const config = ['--config', '/etc/sealnic/second.toml'];
+  assert.equal(await world.run('service', 'run', ...config, '--up', 'office'), 0);
+  assert.equal(await world.run('gateway', '/etc/site.toml', ...config), 0);
   assert.deepEqual(world.launched, [
-    ['service', '--control', '/run/test.sock', '--interface', 'seal7', '--up', 'office'],
-    [
-      'service',
-      '--control',
-      '/run/test.sock',
-      '--profile',
-      '/etc/site.toml',
-      '--up',
-      'site',
-      '--ike-port',
-      '5500',
-    ],
+    ['service', ...config, '--up', 'office'],
+    ['service', '--profile', '/etc/site.toml', '--up', 'site', ...config],
   ]);
 });
 

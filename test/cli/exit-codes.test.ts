@@ -112,7 +112,7 @@ test('2: wrong usage', async () => {
     ['filter', 'explain', 'x', '--port', 'http'],
     ['secrets', 'put', 'x', '--kind', 'password'],
     ['profiles', 'import', '/nonexistent.toml'],
-    ['service', 'run', '--mark', 'many'],
+    ['service', 'run', '--config'],
     ['service', 'run', '--nonsense'],
     ['capture', '--output', '/nonexistent/file'],
     ['profiles'],

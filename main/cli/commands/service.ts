@@ -1,12 +1,7 @@
 // sealnic service run, install, uninstall; sealnic gateway.
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
-import {
-  defaultControlPath,
-  parseServiceOptions,
-  ServiceOptionError,
-  serviceOptionHelp,
-} from '../../control/service-options.ts';
+import { parseServiceOptions, ServiceOptionError, serviceOptionHelp } from '../../control/service-options.ts';
 import { pad } from '../format.ts';
 import { installService, uninstallService } from '../install.ts';
 import type { Runner } from '../runner.ts';
@@ -16,9 +11,7 @@ export function addServiceCommands(program: Command, run: Runner): void {
   const service = program.command('service').description('the background service');
   passingOptions(service.command('run'))
     .description('run the service in the foreground, until Ctrl-C')
-    .action(
-      run((context, _options: unknown, command: Command) => runService(context, command.args, command)),
-    );
+    .action(run((context, _options: unknown, command: Command) => runService(context, command.args)));
   const root = () =>
     new Option('--root <directory>', 'into this directory instead, without starting it').hideHelp();
   service
@@ -36,40 +29,27 @@ export function addServiceCommands(program: Command, run: Runner): void {
     .description('run a service that is a gateway for others, until Ctrl-C')
     .action(
       run((context, file: string, _options: unknown, command: Command) =>
-        runService(
-          context,
-          ['--profile', file, '--up', profileNameOf(file), ...command.args.slice(1)],
-          command,
-        ),
+        runService(context, ['--profile', file, '--up', profileNameOf(file), ...command.args.slice(1)]),
       ),
     );
 }
 
 function passingOptions(command: Command): Command {
-  const options = serviceOptionHelp.map(
-    ({ option, default: value, help }) => `  ${pad(option, 18)} ${help}${value === '' ? '' : ` (${value})`}`,
-  );
+  const options = serviceOptionHelp.map(({ option, help }) => `  ${pad(option, 18)} ${help}`);
   return command
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText('after', `\nOptions of the service:\n${options.join('\n')}`);
 }
 
-async function runService(
-  context: CommandContext,
-  given: readonly string[],
-  command: Command,
-): Promise<number> {
-  const control = (command.optsWithGlobals() as { control: string }).control;
-  const own = control === defaultControlPath ? [] : ['--control', control];
-  const serviceArguments = [...own, ...given];
+async function runService(context: CommandContext, given: readonly string[]): Promise<number> {
   try {
-    parseServiceOptions(serviceArguments);
+    parseServiceOptions(given);
   } catch (error) {
     if (error instanceof ServiceOptionError) throw new UsageError(error.message);
     throw error;
   }
-  return await context.launcher.runService(serviceArguments);
+  return await context.launcher.runService(given);
 }
 
 function profileNameOf(file: string): string {

@@ -21,6 +21,7 @@ import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution, Tunnel } from '../tunnel/tunnel.ts';
 import {
@@ -36,7 +37,12 @@ export interface ConnectionSurroundings {
   readonly authenticator: Authenticator;
   /** Addresses of the gateway's name, preferred first. */
   resolve(name: string): Promise<readonly IpAddress[]>;
-  ikeConfiguration(profile: Profile, association: AssociationId): Promise<IkeConfiguration>;
+  /** Throws CredentialError. */
+  ikeConfiguration(
+    profile: Profile,
+    association: AssociationId,
+    localAddress: IpAddress | undefined,
+  ): IkeConfiguration;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
@@ -279,10 +285,10 @@ export class Connection implements AgreementParty {
   async #agree(): Promise<void> {
     const { tunnel } = this.#surroundings;
     const remote = this.#remote!;
-    const configuration = await this.#surroundings.ikeConfiguration(this.profile, this.association);
     const agreement = this.#agreement;
-    if (this.#model.phase !== 'agreeing' || agreement === undefined) return;
+    if (agreement === undefined) return;
     const local = tunnel.localEndpointTowards(remote);
+    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, local.address);
     this.#ike = agreement.connect(this, configuration, local, remote);
   }
 
@@ -354,6 +360,7 @@ export class Connection implements AgreementParty {
 
 function failureOf(error: unknown): Failure {
   if (error instanceof ConnectionProblem) return error.failure;
+  if (error instanceof CredentialError) return { code: 'secret-missing', name: error.message };
   return { code: 'unexpected', detail: describe(error) };
 }
 

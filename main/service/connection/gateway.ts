@@ -24,7 +24,7 @@ import type { StatedContribution, Tunnel } from '../tunnel/tunnel.ts';
 export interface GatewaySurroundings {
   readonly tunnel: Tunnel;
   readonly authenticator: Authenticator;
-  responderConfiguration(profile: Profile, association: AssociationId): Promise<IkeConfiguration>;
+  ikeConfiguration(profile: Profile, association: AssociationId, localAddress: undefined): IkeConfiguration;
   allocateAssociation(): AssociationId;
   now(): number;
   log(level: 'info' | 'warning', text: string): void;
@@ -79,7 +79,7 @@ export class Gateway {
     try {
       await tunnel.open('gateway');
       // Every peer's configuration is the same but for its association, which is put in when it comes.
-      const template = await this.#surroundings.responderConfiguration(this.profile, 0);
+      const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined);
       this.#agreement.setResponder({
         ikeProposals: template.ikeProposals,
         choose: (initiator) => this.#choose(initiator, template),

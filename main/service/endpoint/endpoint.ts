@@ -45,6 +45,7 @@ class ControlEndpoint implements Endpoint {
   #listener: Listener | undefined;
   #statusWatch: { close(): void } | undefined;
   #cancelStatus: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: EndpointOptions) {
     this.path = options.path;
@@ -59,7 +60,12 @@ class ControlEndpoint implements Endpoint {
     this.#statusWatch = this.#options.api.onStatusChange(() => this.#statusChanged());
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#statusWatch?.close();
     this.#cancelStatus?.();
     for (const connection of [...this.#connections]) connection.close();

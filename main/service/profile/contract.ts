@@ -34,6 +34,8 @@ export interface Profile {
     readonly lifetimeSeconds: number;
     readonly deadPeerDetectionSeconds: number;
     readonly natKeepaliveSeconds: number;
+    /** How long a request is repeated without an answer until an established peer counts as dead. */
+    readonly giveUpSeconds: number;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

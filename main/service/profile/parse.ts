@@ -1,0 +1,181 @@
+// From the text of a profile's file to the profile, with every default put in; all that is wrong is told at once.
+import { parsePrefix } from '../../engine/packet/address.ts';
+import type { Lifetime } from '../../engine/sa/parameters.ts';
+import { toFilterRow } from '../configuration/filter-row.ts';
+import { InvalidFileError, type TextProblem } from '../configuration/problem.ts';
+import type { KeyPath } from '../configuration/schema-problems.ts';
+import { readToml } from '../configuration/toml.ts';
+import type { Profile } from './contract.ts';
+import { defaultEspProposals, defaultIkeProposals, readEspProposals, readIkeProposals } from './proposal.ts';
+import { type ProfileTable, profileNamePattern, profileNameRule, profileSchema } from './schema.ts';
+
+/** Rekeying begins at this part of the lifetime. */
+const softPart = 0.9;
+
+/**
+ * The profile of that name. `source`: what to call the file in messages, by default "NAME.toml".
+ * Throws InvalidFileError.
+ */
+export function parseProfile(text: string, name: string, source = `${name}.toml`): Profile {
+  if (!profileNamePattern.test(name)) {
+    throw new InvalidFileError(source, [{ message: `"${name}": ${profileNameRule}` }]);
+  }
+  const table = readToml(text, profileSchema, source, furtherProblems);
+  return toProfile(table, name);
+}
+
+/** What is wrong with the text, in the order of the file; nothing where it is a profile. */
+export function validateProfile(text: string, name: string): readonly TextProblem[] {
+  try {
+    parseProfile(text, name);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidFileError) return error.problems;
+    throw error;
+  }
+}
+
+function toProfile(table: ProfileTable, name: string): Profile {
+  const { gateway, authentication, ike, esp, responder } = table;
+  const authorities = authentication.method === 'certificate' ? authentication.authorities : [];
+  return {
+    name,
+    role: table.role,
+    gateway: { address: gateway.address, port: gateway.port, identity: gateway.identity },
+    local: { identity: table.local.identity },
+    authentication:
+      authentication.method === 'psk'
+        ? { method: 'psk', secret: authentication.secret }
+        : {
+            method: 'certificate',
+            certificate: authentication.certificate,
+            privateKey: authentication.private_key ?? authentication.certificate,
+            authorities,
+          },
+    peerAuthentication: {
+      method: peerMethod(table),
+      authorities: table.peer_authentication.authorities ?? authorities,
+    },
+    ike: {
+      proposals: ike.proposals?.flatMap((text) => readIkeProposals(text).proposals) ?? defaultIkeProposals,
+      lifetimeSeconds: ike.lifetime_seconds,
+      deadPeerDetectionSeconds: ike.dead_peer_detection_seconds,
+      natKeepaliveSeconds: ike.nat_keepalive_seconds,
+      giveUpSeconds: ike.give_up_seconds,
+    },
+    esp: {
+      proposals: esp.proposals?.flatMap((text) => readEspProposals(text).proposals) ?? defaultEspProposals,
+      lifetime: toLifetime(esp),
+      replayWindow: esp.replay_window,
+      encapsulation: esp.encapsulation,
+    },
+    network: {
+      protect: table.networks,
+      virtualAddress: table.virtual_address,
+      dns: table.dns,
+      mtu: table.mtu,
+      capture: table.capture,
+    },
+    failClosed: {
+      whenDown: table.when_down,
+      lockdown: table.lockdown,
+      allowLocalNetwork: table.allow_local_network,
+    },
+    start: table.start,
+    retry: table.retry,
+    defaultAction: table.default_action,
+    filter: table.filter.map((row) => toFilterRow(row, name)),
+    responder:
+      table.role === 'gateway'
+        ? {
+            pool4: responder?.pool4,
+            pool6: responder?.pool6,
+            dns: responder?.dns ?? [],
+            networks: responder?.networks ?? ['0.0.0.0/0', '::/0'],
+          }
+        : undefined,
+  };
+}
+
+function peerMethod(table: ProfileTable): 'psk' | 'certificate' {
+  return table.peer_authentication.method ?? table.authentication.method;
+}
+
+function toLifetime(esp: ProfileTable['esp']): Lifetime {
+  const soft = (hard: number) => Math.floor(hard * softPart);
+  const { lifetime_seconds: seconds, lifetime_bytes: bytes, lifetime_packets: packets } = esp;
+  return {
+    softSeconds: soft(seconds),
+    hardSeconds: seconds,
+    ...(bytes !== undefined && { softBytes: soft(bytes), hardBytes: bytes }),
+    ...(packets !== undefined && { softPackets: soft(packets), hardPackets: packets }),
+  };
+}
+
+/** What only the whole can tell. */
+function furtherProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+  return [
+    ...(table.role === 'client' ? clientProblems(table) : gatewayProblems(table)),
+    ...peerProblems(table),
+    ...(table.lockdown && table.when_down === 'bypass'
+      ? [{ path: ['lockdown'], message: 'contradicts when_down = "bypass"' }]
+      : []),
+  ];
+}
+
+function clientProblems({ gateway, responder }: ProfileTable): { path: KeyPath; message: string }[] {
+  const problems = [];
+  if (gateway.address === undefined) {
+    problems.push({
+      path: ['gateway', 'address'],
+      message: 'is missing: the name or address of the gateway',
+    });
+  }
+  if (responder) problems.push({ path: ['responder'], message: 'goes with role = "gateway" only' });
+  return problems;
+}
+
+function gatewayProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+  const { gateway, responder, local, authentication } = table;
+  const problems = [];
+  if (local.identity === undefined && authentication.method === 'psk') {
+    const message = 'is missing: the identity that clients know this gateway by';
+    problems.push({ path: ['local', 'identity'], message });
+  }
+  if (gateway.address !== undefined) {
+    const message = 'is for clients; a gateway waits for them, and [local] identity says who it is';
+    problems.push({ path: ['gateway', 'address'], message });
+  }
+  for (const [key, family] of [
+    ['pool4', 4],
+    ['pool6', 6],
+  ] as const) {
+    const pool = responder?.[key];
+    if (pool === undefined || parsePrefix(pool)?.address.family === family) continue;
+    problems.push({ path: ['responder', key], message: `should be a prefix of IPv${family} addresses` });
+  }
+  return problems;
+}
+
+function peerProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+  const { authentication, peer_authentication: peer } = table;
+  if (peerMethod(table) === 'psk') {
+    return authentication.method === 'psk'
+      ? []
+      : [
+          {
+            path: ['peer_authentication', 'method'],
+            message: '"psk" needs [authentication] method = "psk", too',
+          },
+        ];
+  }
+  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  if ((peer.authorities ?? own).length > 0) return [];
+  const path =
+    authentication.method === 'certificate'
+      ? ['authentication', 'authorities']
+      : ['peer_authentication', 'authorities'];
+  const message =
+    'names nobody who may vouch for the peer: give the stored authorities, or "system" for those of the computer';
+  return [{ path, message }];
+}
