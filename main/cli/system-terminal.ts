@@ -6,6 +6,8 @@ const fallbackSize = { columns: 80, rows: 24 };
 
 export function systemTerminal(environment: NodeJS.ProcessEnv): Terminal {
   const { stdin, stdout } = process;
+  // Whoever reads our output may stop early, as head does.
+  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   return {
     write: (text) => void stdout.write(text),
     writeError: (text) => void process.stderr.write(text),

@@ -112,7 +112,8 @@ test('an interrupted up takes the connection down again', async () => {
   const exitCode = world.run('up', 'office');
   await asked.promise;
   for (const interrupt of [...world.terminal.interruptListeners]) interrupt();
-  assert.equal(await exitCode, 3);
+  assert.equal(await exitCode, 1);
+  assert.equal(world.terminal.errors, 'sealnic: Interrupted; office is disconnected again.\n');
   assert.deepEqual(api.calls.at(-1)?.parameters, { profile: 'office' });
   assert.equal(api.calls.at(-1)?.method, 'connection.down');
 });

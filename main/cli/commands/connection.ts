@@ -1,7 +1,7 @@
 // sealnic up, down, retry.
 import type { Command } from 'commander';
 import type { ControlClient } from '../../control/client.ts';
-import { ControlError } from '../../control/failure.ts';
+import { ControlError, exitCodes } from '../../control/failure.ts';
 import type { ConnectionStatus } from '../../control/values.ts';
 import type { Runner } from '../runner.ts';
 import { type CommandContext, print } from '../terminal.ts';
@@ -31,24 +31,32 @@ interface UpOptions {
   readonly keepTrying?: true;
 }
 
-async function up(context: CommandContext, profile: string, options: UpOptions): Promise<undefined> {
-  await context.withService(async (client) => {
-    // Whoever interrupts the command does not want the connection any more.
-    const stopListening = context.terminal.onInterrupt(() => {
-      client.call('connection.down', { profile }).finally(() => client.close());
-    });
+async function up(context: CommandContext, profile: string, options: UpOptions): Promise<number | undefined> {
+  return await context.withService(async (client) => {
     const keepTrying = options.keepTrying === undefined ? {} : { keepTrying: true };
-    let status: ConnectionStatus;
+    const interrupted = Promise.withResolvers<undefined>();
+    const stopListening = context.terminal.onInterrupt(() => interrupted.resolve(undefined));
     try {
-      status = await client.call('connection.up', { profile, wait: options.wait, ...keepTrying });
+      const status = await Promise.race([
+        client.call('connection.up', { profile, wait: options.wait, ...keepTrying }),
+        interrupted.promise,
+      ]);
+      if (status === undefined) return await giveUp(context, client, profile);
+      print(context, status, [connectedLine(context, status)]);
+      return undefined;
     } catch (error) {
       throw await withWhatRemains(client, profile, error);
     } finally {
       stopListening();
     }
-    print(context, status, [connectedLine(context, status)]);
   });
-  return undefined;
+}
+
+/** Whoever interrupts the command does not want the connection any more. */
+async function giveUp(context: CommandContext, client: ControlClient, profile: string): Promise<number> {
+  await client.call('connection.down', { profile });
+  context.terminal.writeError(`sealnic: Interrupted; ${profile} is disconnected again.\n`);
+  return exitCodes.failed;
 }
 
 /** An error of `up`, and what the state is that it leaves behind. */
