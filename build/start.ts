@@ -5,10 +5,11 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectToService } from '../main/control/client.ts';
-import { defaultControlPath } from '../main/control/service-options.ts';
+import { loadConfiguration } from '../main/service/configuration/configuration.ts';
 import { bundleTray } from './bundle.ts';
 
-const controlPath = process.env.SEALNIC_CONTROL ?? defaultControlPath;
+/** Of the service that would be started here; SEALNIC_CONTROL names that of another. */
+const controlPath = process.env.SEALNIC_CONTROL ?? loadConfiguration(undefined, process.env).controlSocket;
 const isRoot = process.getuid?.() === 0;
 
 async function start(): Promise<number> {
@@ -50,7 +51,7 @@ async function answers(): Promise<boolean> {
 async function startService(): Promise<ChildProcess> {
   console.log('Starting the service …');
   const main = join(import.meta.dirname, '..', 'main', 'service', 'main.ts');
-  const service = spawn(process.execPath, [main, '--control', controlPath], { stdio: 'inherit' });
+  const service = spawn(process.execPath, [main], { stdio: 'inherit' });
   for (let attempt = 0; attempt < 200; attempt++) {
     if (service.exitCode !== null) throw new Error('The service ended; what it said stands above.');
     if (await answers()) return service;

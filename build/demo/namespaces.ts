@@ -48,20 +48,20 @@ export function runIsolated(
 }
 
 export interface Stage {
-  /** For sockets, profiles and logs; gone with the namespaces. */
+  /** For sockets, profiles and logs. */
   readonly directory: string;
   readonly resolverFile: string;
 }
 
 /**
  * Builds the two namespaces in the present ones: "laptop" 192.0.2.2 and "gateway" 192.0.2.1, joined by a wire, with
- * the office's address 10.20.0.10 behind the gateway. /run and resolv.conf are the demo's own.
+ * the office's address 10.20.0.10 behind the gateway. /run and resolv.conf are the demo's own. `directory` is in that
+ * /run unless somebody outside shall see what is in it.
  */
-export function buildStage(): Stage {
-  const directory = '/run/sealnic-demo';
+export function buildStage(directory = '/run/sealnic-demo'): Stage {
   const resolverFile = `${directory}/resolv.conf`;
   mustRun('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run');
-  mkdirSync(directory);
+  mkdirSync(directory, { recursive: true });
   writeFileSync(resolverFile, '# the laptop has no name server of its own\n');
   ownResolver(resolverFile);
   for (const name of ['laptop', 'gateway']) {

@@ -1,12 +1,10 @@
 // The two profiles of the demo, as a person would write them.
-import { officeName } from './office.ts';
-
 export const officeAddress = '10.20.0.10';
 export const officeNetwork = '10.20.0.0/24';
 export const secretName = 'demo';
 
 export const laptopProfile = `# What the laptop knows: where the gateway is, who it is, what is protected.
-name = "office"
+networks = ["${officeNetwork}"]
 
 [gateway]
 address = "192.0.2.1"
@@ -19,20 +17,15 @@ identity = "laptop@office.test"
 method = "psk"
 secret = "${secretName}"
 
-[network]
-protect = ["${officeNetwork}"]
-
 [[filter]]
 action = "DISCARD"
-source = "terminal"
 destination = "${officeNetwork}"
 protocol = "tcp"
-destinationPorts = "25"
+destination_ports = "25"
 note = "no mail past the mail server"
 `;
 
 export const gatewayProfile = `# What the gateway knows: who it is, which network lies behind it, which addresses it gives out.
-name = "gateway"
 role = "gateway"
 
 [local]
@@ -47,5 +40,3 @@ pool4 = "10.99.0.0/24"
 dns = ["${officeAddress}"]
 networks = ["${officeNetwork}"]
 `;
-
-export { officeName };

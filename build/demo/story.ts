@@ -1,15 +1,13 @@
 // The demo inside its namespaces: the same traffic without and with the tunnel, watched by a sniffer on the wire.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ControlClient } from '../../main/control/client.ts';
 import { type FrameKind, frameKinds, sealedKinds } from './frame-kind.ts';
 import { endHelpers, Laptop, Sniffer, startServers } from './helpers.ts';
 import { LiveView } from './live-view.ts';
-import { buildStage, laptopState, type Stage } from './namespaces.ts';
+import { buildStage, laptopState } from './namespaces.ts';
 import { fileBytes, officeName } from './office.ts';
-import { gatewayProfile, laptopProfile, officeAddress, secretName } from './profiles.ts';
-import { type RunningService, runService } from './running-service.ts';
+import { gatewayProfile, laptopProfile, officeAddress } from './profiles.ts';
+import { startWithProfile } from './running-service.ts';
 import { bytesText, countText, Screen } from './screen.ts';
 import type { SnifferReport } from './sniffer.ts';
 import type { TrafficResult } from './traffic.ts';
@@ -44,10 +42,10 @@ async function perform(screen: Screen): Promise<void> {
 
   screen.heading('Start: a service on the laptop, and one as the gateway');
   const secret = randomBytes(32).toString('base64url');
-  const gateway = await startWithProfile(stage, 'gateway', gatewayProfile, secret);
+  const gateway = await startWithProfile(stage.directory, 'gateway', gatewayProfile, secret);
   await gateway.client.call('connection.up', { profile: 'gateway', wait: true });
   screen.result(true, 'gateway', 'our own IKEv2 responder waits on UDP ports 500 and 4500');
-  const service = await startWithProfile(stage, 'laptop', laptopProfile, secret);
+  const service = await startWithProfile(stage.directory, 'laptop', laptopProfile, secret);
 
   const quiet = await sniffer.report();
   await connect(screen, service.client);
@@ -74,24 +72,6 @@ async function withoutTunnel(screen: Screen, laptop: Laptop, sniffer: Sniffer): 
   const { frames, readable } = await sniffer.report();
   screen.result(frames.ICMP > 0 && frames.TCP > 0, 'the sniffer saw', framesText(frames));
   screen.detail('  in the clear, e.g.', readable.at(0) ?? 'nothing');
-}
-
-async function startWithProfile(
-  stage: Stage,
-  name: 'laptop' | 'gateway',
-  profile: string,
-  secret: string,
-): Promise<RunningService> {
-  const directory = join(stage.directory, name);
-  mkdirSync(join(directory, 'profiles'), { recursive: true });
-  writeFileSync(join(directory, 'profiles', name === 'laptop' ? 'office.toml' : 'gateway.toml'), profile);
-  const service = await runService(name, directory);
-  await service.client.call(
-    'secrets.put',
-    { name: secretName, kind: 'psk' },
-    { secret: Buffer.from(secret) },
-  );
-  return service;
 }
 
 async function connect(screen: Screen, client: ControlClient): Promise<void> {
