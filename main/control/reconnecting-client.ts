@@ -8,6 +8,14 @@ export interface ReconnectingListener {
   status(status: Status | undefined): void;
 }
 
+/** Calls back once after a while; the result cancels. */
+export type Wait = (callback: () => void, milliseconds: number) => () => void;
+
+const timerWait: Wait = (callback, milliseconds) => {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
+};
+
 const firstWaitMilliseconds = 250;
 const longestWaitMilliseconds = 5000;
 
@@ -16,12 +24,14 @@ export class ReconnectingClient {
   readonly #options: ClientOptions;
   readonly #listener: ReconnectingListener;
   #client: ControlClient | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #wait: Wait;
+  #cancelWait: () => void = () => undefined;
   #waitMilliseconds = firstWaitMilliseconds;
   #closed = false;
 
-  constructor(options: ClientOptions, listener: ReconnectingListener) {
+  constructor(options: ClientOptions, listener: ReconnectingListener, wait: Wait = timerWait) {
     this.#options = options;
+    this.#wait = wait;
     this.#listener = listener;
     void this.#connect();
   }
@@ -33,24 +43,26 @@ export class ReconnectingClient {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancelWait();
     this.#client?.close();
   }
 
   async #connect(): Promise<void> {
+    let client: ControlClient;
     try {
-      const client = await connectToService(this.#options);
-      if (this.#closed) {
-        client.close();
-        return;
-      }
-      this.#client = client;
-      client.onClose(() => this.#lost());
-      await client.subscribe((status) => this.#listener.status(status));
+      client = await connectToService(this.#options);
+    } catch {
+      this.#lost();
+      return;
+    }
+    this.#client = client;
+    client.onClose(() => this.#lost());
+    try {
+      if (this.#closed) client.close();
+      else await client.subscribe((status) => this.#listener.status(status));
       this.#waitMilliseconds = firstWaitMilliseconds;
     } catch {
-      if (this.#client === undefined) this.#lost();
-      else this.#client.close();
+      client.close();
     }
   }
 
@@ -58,7 +70,7 @@ export class ReconnectingClient {
     this.#client = undefined;
     if (this.#closed) return;
     this.#listener.status(undefined);
-    this.#timer = setTimeout(() => void this.#connect(), this.#waitMilliseconds);
+    this.#cancelWait = this.#wait(() => void this.#connect(), this.#waitMilliseconds);
     this.#waitMilliseconds = Math.min(this.#waitMilliseconds * 2, longestWaitMilliseconds);
   }
 }

@@ -9,8 +9,8 @@ const longestWaitMilliseconds = 120_000;
 const waiting = new Map<number, Promise<unknown>>();
 
 /** One question at a time for each user: nobody can pile up questions or processes. */
-export function polkitAllows(peer: Peer, signal: AbortSignal): Promise<boolean> {
-  const answer = (waiting.get(peer.uid) ?? Promise.resolve()).then(() => ask(peer, signal));
+export function polkitAllows(peer: Peer, signal: AbortSignal, program = 'pkcheck'): Promise<boolean> {
+  const answer = (waiting.get(peer.uid) ?? Promise.resolve()).then(() => ask(peer, signal, program));
   waiting.set(peer.uid, answer);
   void answer.finally(() => {
     if (waiting.get(peer.uid) === answer) waiting.delete(peer.uid);
@@ -18,12 +18,12 @@ export function polkitAllows(peer: Peer, signal: AbortSignal): Promise<boolean> 
   return answer;
 }
 
-function ask(peer: Peer, signal: AbortSignal): Promise<boolean> {
+function ask(peer: Peer, signal: AbortSignal, program: string): Promise<boolean> {
   if (peer.startTime === undefined || signal.aborted) return Promise.resolve(false);
   const process = `${peer.pid},${peer.startTime},${peer.uid}`;
   return new Promise((resolve) => {
     execFile(
-      'pkcheck',
+      program,
       ['--action-id', polkitAction, '--process', process, '--allow-user-interaction'],
       { timeout: longestWaitMilliseconds, signal, env: { PATH: '/usr/bin:/bin' } },
       (error) => resolve(error === null),

@@ -38,7 +38,7 @@ export function systemRights(group: string): Rights {
   return rightsFrom({
     controlGroup: () => groupNumber(group),
     hasActiveLocalSession: (uid) => hasActiveLocalSession(uid),
-    consent: polkitAllows,
+    consent: (peer, signal) => polkitAllows(peer, signal),
   });
 }
 
