@@ -39,7 +39,7 @@ function describe(issue: z.core.$ZodIssue, found: unknown): string {
     case 'invalid_union':
       if ('options' in issue && issue.options)
         return `may be ${alternatives(issue.options)}, not ${describeValue(found)}`;
-      return `${issue.message}, not ${describeValue(found)}`;
+      return Array.isArray(found) ? issue.message : `${issue.message}, not ${describeValue(found)}`;
     case 'too_small':
       return `should be at least ${issue.minimum}${countWords(issue.origin)}`;
     case 'too_big':

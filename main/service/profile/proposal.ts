@@ -79,17 +79,6 @@ export function formatEspProposal({ encryption, group }: EspProposal): string {
   return group === undefined ? cipher : `${cipher}-${wordOf(espWords.group, String(group))}`;
 }
 
-/** What we offer where the profile says nothing: all that we have, and stock strongSwan accepts. */
-export const defaultIkeProposals: readonly IkeProposal[] = [
-  'aes256gcm16-prfsha384-prfsha256-curve25519-ecp256-modp2048',
-  'aes128gcm16-prfsha256-curve25519-ecp256-modp2048',
-  'aes256-aes128-sha256-prfsha256-curve25519-ecp256-modp2048',
-].flatMap((text) => readIkeProposals(text).proposals);
-
-export const defaultEspProposals: readonly EspProposal[] = readEspProposals(
-  'aes256gcm16-aes128gcm16-chacha20poly1305',
-).proposals;
-
 type Words = ReadonlyMap<string, string>;
 type Kind = 'encryption' | 'integrity' | 'prf' | 'group';
 
@@ -136,6 +125,17 @@ const espWords: Readonly<Record<Kind, Words>> = {
 const silentWords: ReadonlySet<string> = new Set(['noesn']);
 
 const maximumWords = 32;
+
+/** What we offer where the profile says nothing: all that we have, and stock strongSwan accepts. */
+export const defaultIkeProposals: readonly IkeProposal[] = [
+  'aes256gcm16-prfsha384-prfsha256-curve25519-ecp256-modp2048',
+  'aes128gcm16-prfsha256-curve25519-ecp256-modp2048',
+  'aes256-aes128-sha256-prfsha256-curve25519-ecp256-modp2048',
+].flatMap((text) => readIkeProposals(text).proposals);
+
+export const defaultEspProposals: readonly EspProposal[] = readEspProposals(
+  'aes256gcm16-aes128gcm16-chacha20poly1305',
+).proposals;
 
 function classify(text: string, words: Readonly<Record<Kind, Words>>, lenient: boolean) {
   const parts = text.trim().toLowerCase().replace(/!$/, '').split('-');

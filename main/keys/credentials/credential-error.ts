@@ -1,0 +1,21 @@
+// Why a credential cannot be stored or used; the message is for a person and never holds a part of the secret.
+
+export type CredentialProblem =
+  | 'not-found'
+  /** Not what it was said to be, or of a kind that is not supported. */
+  | 'invalid'
+  | 'passphrase-needed'
+  | 'passphrase-wrong'
+  /** Somebody but the service could read or change the file or directory. */
+  | 'unsafe'
+  | 'unreadable';
+
+export class CredentialError extends Error {
+  override readonly name = 'CredentialError';
+  readonly problem: CredentialProblem;
+
+  constructor(problem: CredentialProblem, message: string) {
+    super(message);
+    this.problem = problem;
+  }
+}
