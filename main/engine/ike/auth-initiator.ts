@@ -19,6 +19,7 @@ import {
   type InitOutcome,
 } from './handshake-authentication.ts';
 import { decodeIdentity, encodeIdentity, sameIdentity } from './identity.ts';
+import { ikeDelete } from './informational.ts';
 import { certificateRequest } from './init-message.ts';
 import { configurationType, exchangeType, notifyType } from './numbers.ts';
 import { findErrorNotify, findPayload, notify, type Payload, type PayloadOf } from './payloads.ts';
@@ -143,6 +144,12 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
       reply?.type === configurationType.reply
         ? readReply(reply.attributes)
         : { addresses: [], dns: [], subnets: [] };
+    const wantsAddress = configuration.requestVirtualAddress4 || configuration.requestVirtualAddress6;
+    if (wantsAddress && assigned.addresses.length === 0) {
+      association.sendOnce(exchangeType.informational, [ikeDelete]);
+      this.#connection.close({ code: 'no-address-assigned' });
+      return;
+    }
     const offer = this.#offer;
     this.#offer = undefined;
     this.#proof!.dispose();
@@ -157,12 +164,6 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
       dns: assigned.dns,
       subnets: assigned.subnets,
     });
-    const wantsAddress = configuration.requestVirtualAddress4 || configuration.requestVirtualAddress6;
-    if (wantsAddress && assigned.addresses.length === 0) {
-      if (offer !== undefined) this.#cancel(offer);
-      this.#connection.closeWithDelete({ code: 'no-address-assigned' });
-      return;
-    }
     if (offer !== undefined) this.#makeChild(offer, payloads, assigned);
     for (const child of configuration.children.slice(1)) this.#connection.createChild(child.association);
   }

@@ -95,6 +95,8 @@ export class ResponderAuthentication implements AssociationHandler {
       request.attributes.some((attribute) => attribute.type === type);
     const wants4 = wants(configurationAttribute.internalIp4Address);
     const wants6 = wants(configurationAttribute.internalIp6Address);
+    const wantsDns =
+      wants(configurationAttribute.internalIp4Dns) || wants(configurationAttribute.internalIp6Dns);
     if (!wants4 && !wants6) {
       this.#establish(payloads, identity, auth, undefined);
       return;
@@ -113,7 +115,7 @@ export class ResponderAuthentication implements AssociationHandler {
       {
         'addresses-assigned': ({ address4, address6, dns }) => {
           const addresses = [address4, address6].filter((address) => address !== undefined);
-          this.#establish(payloads, identity, auth, { addresses, dns });
+          this.#establish(payloads, identity, auth, { addresses, dns: wantsDns ? dns : [] });
         },
       },
     );

@@ -17,8 +17,15 @@ import type {
 import type { EngineCore } from './core.ts';
 import { CreateChild } from './create-child.ts';
 import { respondCreateChild } from './create-child-responder.ts';
-import { DeleteChild, DeleteIke, isIkeDelete, Liveness, respondInformational } from './informational.ts';
-import { exchangeType, notifyType, protocolId } from './numbers.ts';
+import {
+  DeleteChild,
+  DeleteIke,
+  ikeDelete,
+  isIkeDelete,
+  Liveness,
+  respondInformational,
+} from './informational.ts';
+import { exchangeType, notifyType } from './numbers.ts';
 import { notify, type Payload } from './payloads.ts';
 import { RekeyIke } from './rekey-ike.ts';
 
@@ -162,9 +169,7 @@ export class Connection implements AssociationHandler {
 
   /** Says DELETE once and does not wait for the answer. */
   closeWithDelete(reason: IkeFailure): void {
-    this.#current?.sendOnce(exchangeType.informational, [
-      { kind: 'delete', protocol: protocolId.ike, spis: [] },
-    ]);
+    this.#current?.sendOnce(exchangeType.informational, [ikeDelete]);
     this.close(reason);
   }
 
@@ -194,10 +199,10 @@ export class Connection implements AssociationHandler {
   childGone(child: Child, byPeer: boolean): void {
     const replacement = child.peerReplacement?.child;
     const id = child.configuration.association;
-    this.children.remove(child, lingerSeconds);
     if (replacement !== undefined && replacement.state !== 'redundant') {
       this.children.activateOutbound(replacement);
     }
+    this.children.remove(child, lingerSeconds);
     if (byPeer && this.children.of(id).length === 0 && child.state === 'active') {
       this.childFailed(id, { code: 'deleted-by-peer' });
     }

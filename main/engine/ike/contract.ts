@@ -301,6 +301,10 @@ export type IkeFailure =
 
 /** The engine: one object serves every connection of a service. `step` never throws for bad input. */
 export interface IkeEngine {
+  /**
+   * The effects are to be carried out in their order, all of them before the next event: an answer that is at hand
+   * at once waits until then.
+   */
   step(event: IkeEvent, nowMilliseconds: number): IkeEffect[];
   /** Responder: which configuration serves a peer that comes to us; asked with the first exchange and with its ID. */
   setResponder(responder: ResponderConfiguration | undefined): void;

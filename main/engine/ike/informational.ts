@@ -5,6 +5,8 @@ import type { Connection } from './connection.ts';
 import { exchangeType, notifyType, protocolId } from './numbers.ts';
 import { findNotify, findPayloads, type Payload } from './payloads.ts';
 
+export const ikeDelete: Payload = { kind: 'delete', protocol: protocolId.ike, spis: [] };
+
 /** An empty request, whose answer shows that the peer is alive. */
 export class Liveness implements Exchange {
   readonly type = exchangeType.informational;
@@ -52,7 +54,7 @@ export class DeleteIke implements Exchange {
   }
 
   begin(): readonly Payload[] {
-    return [{ kind: 'delete', protocol: protocolId.ike, spis: [] }];
+    return [ikeDelete];
   }
 
   finish(): void {

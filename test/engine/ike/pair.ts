@@ -145,15 +145,22 @@ export class Host {
     this.engine = engineOf(this.environment);
   }
 
+  /** Effects are carried out in order, and their answers come as later events. */
   step(event: IkeEvent, now: number): void {
-    for (const effect of this.engine.step(event, now)) this.#carryOut(effect, now);
+    const events = [event];
+    for (let next = events.shift(); next !== undefined; next = events.shift()) {
+      for (const effect of this.engine.step(next, now)) {
+        const answer = this.#carryOut(effect);
+        if (answer !== undefined) events.push(answer);
+      }
+    }
   }
 
   reasons(): string[] {
     return this.closed.map(({ reason }) => reason.code);
   }
 
-  #carryOut(effect: IkeEffect, now: number): void {
+  #carryOut(effect: IkeEffect): IkeEvent | undefined {
     this.effects.push(effect);
     switch (effect.type) {
       case 'send':
@@ -191,14 +198,12 @@ export class Host {
       case 'get-psk': {
         const secret = this.environment.allocateSecret(this.psk.length);
         secret.set(Buffer.from(this.psk));
-        this.step({ type: 'psk', request: effect.request, secret }, now);
-        break;
+        return { type: 'psk', request: effect.request, secret };
       }
-      default: {
-        const answer = this.answer?.(effect);
-        if (answer !== undefined) this.step(answer, now);
-      }
+      default:
+        return this.answer?.(effect);
     }
+    return undefined;
   }
 
   #install(effect: Extract<IkeEffect, { type: 'install-child' }>): void {
