@@ -85,7 +85,7 @@ async function connect(service: ServiceProcess, path: string): Promise<ControlCl
         await wait(20);
         continue;
       }
-      const log = service.log().trim().split('\n').slice(-12).join('\n');
+      const log = service.log().trim().split('\n').slice(-25).join('\n');
       const state = over ? 'ended' : `did not answer within ${patienceMilliseconds / 1000} s`;
       throw new Error(`the service ${state}: ${log === '' ? String(error) : log}`);
     }

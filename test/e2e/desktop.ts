@@ -15,11 +15,18 @@ export class Desktop {
   readonly #children: ChildProcess[] = [];
 
   /** What is missing on this machine, or undefined. */
-  static missing(): string | undefined {
+  static async missing(): Promise<string | undefined> {
     const programs = ['Xvfb', 'dbus-daemon', 'setpriv'].filter(
       (program) => spawnSync('which', [program]).status !== 0,
     );
-    return programs.length === 0 ? undefined : `not installed: ${programs.join(', ')}`;
+    if (programs.length > 0) return `not installed: ${programs.join(', ')}`;
+    try {
+      // Downloads it, where that was not done before.
+      await import('electron');
+      return undefined;
+    } catch {
+      return 'Electron cannot be downloaded here, and ELECTRON_OVERRIDE_DIST_PATH names none';
+    }
   }
 
   static async start(): Promise<Desktop> {

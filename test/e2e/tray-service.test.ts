@@ -13,7 +13,7 @@ import { TrayHost } from './status-notifier.ts';
 import { startTrayApp } from './tray-app.ts';
 
 const patienceMilliseconds = 20_000;
-const missing = process.getuid?.() === 0 ? Desktop.missing() : 'network namespaces need root';
+const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
 // The group of the user as whom the desktop runs.
 const groupOfNobody = 'nogroup';
 

@@ -11,7 +11,9 @@ import { startTrayApp } from './tray-app.ts';
 const patienceMilliseconds = 20_000;
 const quit = 'Quit (connections stay as they are)';
 
-test('connect, disconnect and quit from the tray', { skip: Desktop.missing() ?? false }, async (t) => {
+test('connect, disconnect and quit from the tray', {
+  skip: (await Desktop.missing()) ?? false,
+}, async (t) => {
   const service = new FakeService({
     'profiles.list': () => ({
       profiles: [{ name: 'office', role: 'client', authentication: 'psk', state: 'disconnected' }],
