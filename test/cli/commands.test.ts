@@ -199,9 +199,9 @@ test('filter list', async () => {
   const { output } = await run(['filter', 'list']);
   assert.equal(
     output,
-    `ID  ACTION   WHAT                                                          PACKETS     BYTES  BY           FROM
-p1  PROTECT  terminal → 10.1.0.0/16                                         68 628  60.8 MiB  SA c0ffee01  profile office
-u1  DISCARD  terminal → 203.0.113.25 tcp 25  mail only through the office       12     720 B  firewall     filter
+    `ID  ACTION   WHAT                            PACKETS     BYTES  BY           FROM            NOTE
+p1  PROTECT  terminal → 10.1.0.0/16           68 628  60.8 MiB  SA c0ffee01  profile office
+u1  DISCARD  terminal → 203.0.113.25 tcp 25       12     720 B  firewall     filter          mail only through the office
 `,
   );
 });
@@ -255,9 +255,10 @@ test('sa list', async () => {
   192.0.2.7:51812 alice@example.org → 198.51.100.1:4500 vpn.example.org
   we are behind a NAT
 
-ESP    SPI       PROFILE  ALGORITHM              AGE          REKEYS IN    ENDS IN      PACKETS     BYTES  REPLAYED  SELECTORS
-↑ out  c0ffee01  office   aes-256-gcm-16 in UDP  12 min 34 s  38 min 32 s  47 min 26 s   20 417   2.3 MiB            10.9.0.2/32 ⇄ 10.1.0.0/16
-↓ in   c0ffee02  office   aes-256-gcm-16 in UDP  12 min 34 s  38 min 32 s  47 min 26 s   48 211  58.5 MiB         2  10.9.0.2/32 ⇄ 10.1.0.0/16
+ESP in UDP office: 10.9.0.2/32 ⇄ 10.1.0.0/16
+     SPI       ALGORITHM       AGE          REKEYS IN    ENDS IN      PACKETS     BYTES  REPLAYED
+  ↑  c0ffee01  aes-256-gcm-16  12 min 34 s  38 min 32 s  47 min 26 s   20 417   2.3 MiB
+  ↓  c0ffee02  aes-256-gcm-16  12 min 34 s  38 min 32 s  47 min 26 s   48 211  58.5 MiB         2
 `,
   );
 });

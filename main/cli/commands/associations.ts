@@ -40,7 +40,11 @@ export function associationLines(
   now: number,
 ): string[] {
   const blocks = ike.map((association) => ikeLines(association, style, now));
-  if (children.length > 0) blocks.push(childLines(children, now));
+  const associationsOfChildren = new Set(children.map((child) => child.association));
+  for (const association of associationsOfChildren) {
+    const pair = children.filter((child) => child.association === association);
+    blocks.push(childLines(pair, style, now));
+  }
   return blocks.flatMap((block, index) => (index === 0 ? block : ['', ...block]));
 }
 
@@ -61,12 +65,12 @@ function ikeLines(association: IkeAssociation, style: Style, now: number): strin
   ];
 }
 
-function childLines(children: readonly ChildAssociation[], now: number): string[] {
+/** The SAs of one association: what they cover, then one line each. */
+function childLines(children: readonly ChildAssociation[], style: Style, now: number): string[] {
   const right = 'right' as const;
   const columns = [
-    { title: 'ESP' },
+    { title: '' },
     { title: 'SPI' },
-    { title: 'PROFILE' },
     { title: 'ALGORITHM' },
     { title: 'AGE' },
     { title: 'REKEYS IN' },
@@ -74,27 +78,28 @@ function childLines(children: readonly ChildAssociation[], now: number): string[
     { title: 'PACKETS', align: right },
     { title: 'BYTES', align: right },
     { title: 'REPLAYED', align: right },
-    { title: 'SELECTORS' },
   ];
-  return formatTable(
-    columns,
-    children.map((child) => {
-      const ends = child.lifetime.hardSeconds;
-      return [
-        child.direction === 'outbound' ? '↑ out' : '↓ in',
-        child.spi,
-        child.profile,
-        `${child.algorithm}${child.encapsulation === 'udp' ? ' in UDP' : ''}`,
-        formatDuration(now - child.installedAt),
-        child.rekeyAt === undefined ? '' : formatDuration(child.rekeyAt - now),
-        ends === undefined ? '' : formatDuration(child.installedAt + ends * 1000 - now),
-        formatCount(child.packets),
-        formatBytes(child.bytes),
-        child.replayDrops === undefined ? '' : formatCount(child.replayDrops),
-        `${child.localSelectors.join(', ')} ⇄ ${child.remoteSelectors.join(', ')}`,
-      ];
-    }),
-  );
+  const rows = children.map((child) => {
+    const ends = child.lifetime.hardSeconds;
+    return [
+      child.direction === 'outbound' ? '↑' : '↓',
+      child.spi,
+      child.algorithm,
+      formatDuration(now - child.installedAt),
+      child.rekeyAt === undefined ? '' : formatDuration(child.rekeyAt - now),
+      ends === undefined ? '' : formatDuration(child.installedAt + ends * 1000 - now),
+      formatCount(child.packets),
+      formatBytes(child.bytes),
+      child.replayDrops === undefined ? '' : formatCount(child.replayDrops),
+    ];
+  });
+  const [first] = children;
+  const covered = `${first?.localSelectors.join(', ')} ⇄ ${first?.remoteSelectors.join(', ')}`;
+  const carried = first?.encapsulation === 'udp' ? 'ESP in UDP' : 'ESP';
+  return [
+    `${carried} ${style.strong(first?.profile ?? '')}: ${covered}`,
+    ...formatTable(columns, rows).map((line) => `  ${line}`),
+  ];
 }
 
 async function rekey(context: CommandContext, profile: string, ike: boolean): Promise<undefined> {

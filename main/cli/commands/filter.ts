@@ -90,17 +90,19 @@ export function filterLines(rows: readonly FilterRow[], style: Style): string[] 
     { title: 'BYTES', align: 'right' as const },
     { title: 'BY' },
     { title: 'FROM' },
+    { title: rows.some((row) => row.note !== undefined) ? 'NOTE' : '' },
   ];
   return formatTable(
     columns,
     rows.map((row) => [
       row.id,
       styledAction(row.action, style),
-      `${rowText(row)}${row.note === undefined ? '' : style.faint(`  ${row.note}`)}`,
+      rowText(row),
       formatCount(row.hits.packets),
       formatBytes(row.hits.bytes),
       row.spi === undefined ? row.enforcedBy : `SA ${row.spi}`,
       row.origin,
+      style.faint(row.note ?? ''),
     ]),
   );
 }
