@@ -53,6 +53,8 @@ export interface FailClosedConfiguration {
   readonly rulePriority: number;
   /** DISCARD rows that no PROTECT row touches: enforced by the system's firewall, counters read back. */
   readonly discardRows: readonly FirewallRow[];
+  /** Keep it over a restart of the computer, from before the network comes up, until `removeFailClosed`. */
+  readonly lockdown?: boolean | undefined;
   /** Name of the firewall table, "sealnic" by default, so that several services can live side by side. */
   readonly tableName: string;
 }
@@ -108,7 +110,10 @@ export interface HostNetwork {
   removeTunnel(): Promise<void>;
   applyDns(configuration: DnsConfiguration): Promise<void>;
   removeDns(): Promise<void>;
-  /** Hits of the firewall's DISCARD rows by row id, and of the fail-closed drops under "fail-closed". */
+  /**
+   * Hits of the firewall's rows by row id, of the fail-closed drops under "fail-closed", and under "tapped" what the
+   * bypass link took from the link instead of the system. They count on over applies, until `removeFailClosed`.
+   */
   readCounters(): Promise<ReadonlyMap<string, { packets: number; bytes: number }>>;
   terminal(): Promise<TerminalInformation>;
   /** Calls back (debounced 200 ms) when links, addresses or routes change. */
@@ -118,6 +123,34 @@ export interface HostNetwork {
     address: string,
     mark: number,
   ): Promise<{ interfaceName: string; source: string; mtu: number } | undefined>;
-  /** What an earlier process left behind. `keepFailClosed`: undo all but what keeps protected destinations shut. */
+  /** Whether this computer can do what is asked of it. `inUse`: what stands in the journal is wanted. */
+  check(options: { inUse: boolean }): Promise<readonly HostFinding[]>;
+  /**
+   * Undoes what an earlier process left behind, and tells what, one line a change. `keepFailClosed`: all but what keeps
+   * protected destinations shut. Throws UndoError where a part of it failed; that part stays in the journal.
+   */
   undo(options: { keepFailClosed: boolean }): Promise<readonly string[]>;
+}
+
+export interface HostFinding {
+  /** Stable, e.g. "tun-device". */
+  readonly code: string;
+  readonly severity: 'good' | 'warning' | 'problem';
+  /** One line for a person. */
+  readonly text: string;
+  /** What to do about it. */
+  readonly advice?: string;
+  /** Whether `undo` mends it. */
+  readonly repairable: boolean;
+}
+
+/** Some changes could not be taken back; `message` says which and why, `undone` which were. */
+export class UndoError extends Error {
+  override readonly name = 'UndoError';
+  readonly undone: readonly string[];
+
+  constructor(message: string, undone: readonly string[]) {
+    super(message);
+    this.undone = undone;
+  }
 }

@@ -16,7 +16,13 @@ export const cannotRun: string | false =
         : 'needs /dev/net/tun';
 
 const home = `/proc/self/fd/${openSync('/proc/self/ns/net', 'r')}`;
+let current = home;
 let count = 0;
+
+function moveTo(path: string): void {
+  enterNetworkNamespace(path);
+  current = path;
+}
 
 export class TestNamespace {
   readonly name: string;
@@ -44,17 +50,24 @@ export class TestNamespace {
 
   /** Runs `work` with this thread inside the namespace; what it opens and starts stays there. Synchronous only. */
   within<Result>(work: () => Result): Result {
-    enterNetworkNamespace(`/run/netns/${this.name}`);
+    const before = current;
+    moveTo(`/run/netns/${this.name}`);
     try {
       return work();
     } finally {
-      enterNetworkNamespace(home);
+      moveTo(before);
     }
   }
 
-  /** For the rest of this process's life. */
-  enter(): void {
-    enterNetworkNamespace(`/run/netns/${this.name}`);
+  /** The same for work that takes its time. One at a time: the thread stays here until it is done. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = current;
+    moveTo(`/run/netns/${this.name}`);
+    try {
+      return await work();
+    } finally {
+      moveTo(before);
+    }
   }
 
   /** Runs a command to its end; its words are separated by single spaces. */
@@ -132,7 +145,7 @@ const openNamespaces = new Set<TestNamespace>();
 const children = new Set<ChildProcess>();
 
 function removeAll(): void {
-  enterNetworkNamespace(home);
+  moveTo(home);
   for (const child of children) child.kill('SIGKILL');
   children.clear();
   for (const namespace of [...openNamespaces]) namespace.remove();

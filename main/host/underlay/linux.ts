@@ -1,27 +1,20 @@
 // UDP sockets below the tunnel on Linux: runs of datagrams cross in one call (UDP_SEGMENT, UDP_GRO), and many calls
 // in one (sendmmsg, recvmmsg).
-import { checkCall, lastErrorNumber, SystemCallError } from '../../../native/libc.ts';
+import { checkCall } from '../../../native/libc.ts';
 import { close } from '../../../native/libc-io.ts';
 import { allocateBlock } from '../../../native/libc-memory.ts';
 import {
   bind,
-  connect,
   getIntegerOption,
-  getsockname,
   ipOption,
   ipv6Option,
-  readSocketAddress,
   setIntegerOption,
-  socket,
-  socketAddressLength,
-  socketFamily,
   socketLevel,
   socketOption,
-  socketType,
   udpOption,
   writeSocketAddress,
 } from '../../../native/libc-socket.ts';
-import type { Endpoint } from '../../engine/packet/address.ts';
+import { addressTowards, openDatagramSocket, ownSocketName } from '../link/source-linux.ts';
 import type { OpenUnderlay, Underlay, UnderlayOptions } from './contract.ts';
 import { DatagramReceiver } from './datagram-receiver-linux.ts';
 import { DatagramSender } from './datagram-sender-linux.ts';
@@ -32,7 +25,7 @@ import { PeerTable } from './peer-table-linux.ts';
  * EPERM (the mark needs CAP_NET_ADMIN), EAFNOSUPPORT (no IPv6 here).
  */
 export const openUnderlay: OpenUnderlay = (options, memory) => {
-  const descriptor = openSocket(options.family, options.mark);
+  const descriptor = openDatagramSocket(options.family, options.mark);
   try {
     const segmented = configure(descriptor, options);
     const localPort = bindTo(descriptor, options);
@@ -55,7 +48,10 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
       send: (batch, from) => sender.send(batch, from),
       sendTo: (bytes, remote, local) => sender.sendTo(bytes, remote, local),
       setPeer: (peer, remote) => peers.set(peer, remote),
-      localAddressTowards: (remote) => localAddressTowards(remote, options.mark),
+      localAddressTowards: ({ address }) => ({
+        address: { family: address.family, bytes: addressTowards(address.bytes, options.mark) },
+        port: 0,
+      }),
       close() {
         close(descriptor);
       },
@@ -69,21 +65,6 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
 
 /** Bytes: enough for some milliseconds of traffic at several Gb/s while the thread is busy. */
 const bufferSize = 8 << 20;
-
-function openSocket(family: 4 | 6, mark: number): number {
-  const kind = socketType.datagram | socketType.nonBlocking | socketType.closeOnExec;
-  const descriptor = checkCall(
-    socket(family === 4 ? socketFamily.inet : socketFamily.inet6, kind, 0),
-    'socket',
-    `UDP over IPv${family}`,
-  );
-  if (mark !== 0 && setIntegerOption(descriptor, socketLevel.socket, socketOption.mark, mark) < 0) {
-    const error = lastErrorNumber();
-    close(descriptor);
-    throw new SystemCallError('setsockopt', error, 'SO_MARK');
-  }
-  return descriptor;
-}
 
 /** Returns whether the system segments runs of datagrams. */
 function configure(descriptor: number, options: UnderlayOptions): boolean {
@@ -120,26 +101,5 @@ function bindTo(descriptor: number, options: UnderlayOptions): number {
   const any = new Uint8Array(options.family === 4 ? 4 : 16);
   const length = writeSocketAddress(name.view, 0, any, options.port);
   checkCall(bind(descriptor, name.address, length), 'bind', `UDP port ${options.port}`);
-  return ownName(descriptor).port;
-}
-
-function localAddressTowards(remote: Endpoint, mark: number): Endpoint {
-  const descriptor = openSocket(remote.address.family, mark);
-  try {
-    const name = allocateBlock(32);
-    const length = writeSocketAddress(name.view, 0, remote.address.bytes, remote.port);
-    checkCall(connect(descriptor, name.address, length), 'connect', 'route to the gateway');
-    const { address } = ownName(descriptor);
-    return { address: { family: remote.address.family, bytes: address }, port: 0 };
-  } finally {
-    close(descriptor);
-  }
-}
-
-function ownName(descriptor: number): { address: Uint8Array; port: number } {
-  const name = allocateBlock(32);
-  const length = allocateBlock(8);
-  length.view.setUint32(0, socketAddressLength(6), true);
-  checkCall(getsockname(descriptor, name.address, length.address), 'getsockname');
-  return readSocketAddress(name.view, 0);
+  return ownSocketName(descriptor).port;
 }
