@@ -168,7 +168,7 @@ async function explain(
 }
 
 function explanationLines(explanation: Explanation, style: Style): string[] {
-  const port = explanation.destinationPort === undefined ? '' : ` port ${explanation.destinationPort}`;
+  const port = (explanation.destinationPort ?? 0) === 0 ? '' : ` port ${explanation.destinationPort}`;
   const packet = `${explanation.source} → ${explanation.destination} ${explanation.protocol}${port}`;
   const by = {
     engine: explanation.spi === undefined ? '' : `, by SA ${explanation.spi}`,
