@@ -3,13 +3,21 @@ import { parseArgs } from 'node:util';
 import { whatIsMissing } from '../interop/lab/requirements.ts';
 import { type Contender, openPair } from './contenders/contender.ts';
 import { openVpn } from './contenders/openvpn.ts';
+import { sealnicBothEnds, sealnicToStrongSwan } from './contenders/sealnic.ts';
 import { strongSwanUserSpace } from './contenders/strongswan.ts';
 import { plainVeth } from './contenders/veth.ts';
 import { wireguardGo } from './contenders/wireguard.ts';
 import { type MeasureOptions, measure } from './measure.ts';
 import { type Outcome, renderReport } from './report.ts';
 
-const contenders: readonly Contender[] = [plainVeth, strongSwanUserSpace, wireguardGo, openVpn];
+const contenders: readonly Contender[] = [
+  plainVeth,
+  sealnicBothEnds,
+  sealnicToStrongSwan,
+  strongSwanUserSpace,
+  wireguardGo,
+  openVpn,
+];
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +55,10 @@ async function measureContender(contender: Contender): Promise<Outcome> {
   if (missing !== undefined) return { name: contender.name, unavailable: missing };
   const pair = await openPair();
   try {
-    return { name: contender.name, figures: await measure(pair, await contender.open(pair), options) };
+    const open = await contender.open(pair);
+    const figures = await measure(pair, open, options);
+    await open.close?.();
+    return { name: contender.name, figures };
   } catch (error) {
     return { name: contender.name, unavailable: `failed: ${error instanceof Error ? error.message : error}` };
   } finally {

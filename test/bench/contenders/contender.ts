@@ -18,6 +18,8 @@ export interface OpenContender {
   disconnect?(): Promise<void>;
   /** Resolves when the request was handed over; the prober sees when the first packet is through. */
   connect?(): Promise<void>;
+  /** What must end before the namespaces do. */
+  close?(): Promise<void>;
 }
 
 /** Two computers on one link. The server has an inside address that is reachable through a tunnel only. */

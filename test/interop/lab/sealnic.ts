@@ -29,10 +29,10 @@ export class SealNic {
   }
 
   /** Writes the configuration and starts the service; resolves when it answers. */
-  static async start(namespace: Namespace): Promise<SealNic> {
+  static async start(namespace: Namespace, logLevel: 'info' | 'debug' = 'debug'): Promise<SealNic> {
     const service = new SealNic(namespace);
     mkdirSync(join(service.directory, 'profiles'), { recursive: true, mode: 0o700 });
-    writeFileSync(service.configurationFile, service.#configuration());
+    writeFileSync(service.configurationFile, service.#configuration(logLevel));
     await service.startService();
     return service;
   }
@@ -139,14 +139,14 @@ export class SealNic {
     await this.run(['sa', 'rekey', profile, ...(layer === 'ike' ? ['--ike'] : [])]);
   }
 
-  #configuration(): string {
+  #configuration(logLevel: string): string {
     return [
       '[service]',
       `control_socket = "${this.controlSocket}"`,
       `profile_directory = "${this.directory}/profiles"`,
       `state_directory = "${this.directory}/state"`,
       `filter = "${this.directory}/filter.toml"`,
-      'log_level = "debug"',
+      `log_level = "${logLevel}"`,
       '[network]',
       `interface = "${labInterface}"`,
       'mark = 4660',
