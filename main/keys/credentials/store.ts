@@ -172,8 +172,17 @@ export class CredentialStore {
 
   #read(kind: 'psk' | 'private-key', name: string): Uint8Array | undefined {
     checkName(name);
-    return readGuarded(this.#path(kind, name), maximumSecretBytes, (length) => this.#memory.allocate(length))
-      ?.bytes;
+    let secret: Uint8Array | undefined;
+    const allocate = (length: number): Uint8Array => {
+      secret = this.#memory.allocate(length);
+      return secret;
+    };
+    try {
+      return readGuarded(this.#path(kind, name), maximumSecretBytes, allocate)?.bytes;
+    } catch (error) {
+      if (secret) this.#memory.free(secret);
+      throw error;
+    }
   }
 
   #certificates(kind: 'certificate' | 'authority', name: string): Uint8Array[] {
