@@ -8,9 +8,7 @@ export class ReplayWindow {
 
   /** `size`: packets, a multiple of 32, at least 32. */
   constructor(size: number) {
-    if (!Number.isInteger(size) || size < 32 || size % 32 !== 0) {
-      throw new RangeError(`A replay window of ${size} packets is not a multiple of 32.`);
-    }
+    checkReplayWindow(size);
     this.#size = size;
     // One word more than the window, so that the word being entered can be cleared as a whole.
     let words = 2;
@@ -41,5 +39,12 @@ export class ReplayWindow {
       this.#highest = sequence;
     }
     this.#words[(sequence >>> 5) & this.#mask]! |= 1 << (sequence & 31);
+  }
+}
+
+/** Throws RangeError for a size that a window cannot have. */
+export function checkReplayWindow(size: number): void {
+  if (!Number.isInteger(size) || size < 32 || size > 65_536 || size % 32 !== 0) {
+    throw new RangeError(`A replay window of ${size} packets is not a multiple of 32 up to 65,536.`);
   }
 }

@@ -10,6 +10,7 @@ import {
 import type { PathEvent } from '../path/data-plane.ts';
 import { type FigurePlace, InboundAssociation, OutboundAssociation } from './association.ts';
 import { type AssociationId, keyLengths, type SecurityAssociationParameters } from './parameters.ts';
+import { checkReplayWindow } from './replay-window.ts';
 
 export interface AssociationStoreOptions {
   readonly memory: PacketMemory;
@@ -37,8 +38,8 @@ export class AssociationStore {
     const { memory, backend } = this.#options;
     const key = keyOf(parameters);
     this.#drop(this.#inbound.get(parameters.spi));
-    const place = this.#takePlace(parameters, 1, nowMilliseconds);
     const opener = backend.createOpener(memory, parameters.algorithm, key);
+    const place = this.#takePlace(parameters, 1, nowMilliseconds, opener);
     const sa = new InboundAssociation(parameters, opener, place, nowMilliseconds);
     this.#inbound.set(sa.spi, sa);
     this.#notice(sa.limits.softAtMilliseconds, sa.limits.hardAtMilliseconds);
@@ -49,8 +50,8 @@ export class AssociationStore {
     const { memory, backend } = this.#options;
     const key = keyOf(parameters);
     this.removeOutbound(parameters.association, parameters.spi);
-    const place = this.#takePlace(parameters, 2, nowMilliseconds);
     const sealer = backend.createSealer(memory, parameters.algorithm, key);
+    const place = this.#takePlace(parameters, 2, nowMilliseconds, sealer);
     const sa = new OutboundAssociation(parameters, sealer, place, nowMilliseconds);
     const others = this.#outbound.get(sa.association) ?? [];
     this.#outbound.set(sa.association, [...others, sa]);
@@ -220,7 +221,12 @@ export class AssociationStore {
     this.#nextDeadline = Math.min(this.#nextDeadline, soft, hard);
   }
 
-  #takePlace(parameters: SecurityAssociationParameters, direction: 1 | 2, now: number): FigurePlace {
+  #takePlace(
+    parameters: SecurityAssociationParameters,
+    direction: 1 | 2,
+    now: number,
+    cipher: { destroy(): void },
+  ): FigurePlace {
     const { figures } = this.#options;
     const stride = associationFigures.length;
     for (let slot = 0; slot < associationCapacity; slot++) {
@@ -234,6 +240,7 @@ export class AssociationStore {
       figures[base + figure.spi] = parameters.spi;
       return { figures, base };
     }
+    cipher.destroy();
     throw new RangeError(`No room for more than ${associationCapacity} security associations.`);
   }
 
@@ -243,7 +250,8 @@ export class AssociationStore {
 }
 
 function keyOf(parameters: SecurityAssociationParameters): Uint8Array {
-  const { spi, algorithm, keyMaterial } = parameters;
+  const { spi, algorithm, keyMaterial, replayWindow } = parameters;
+  checkReplayWindow(replayWindow);
   if (!Number.isInteger(spi) || spi < 256 || spi > 0xffffffff) {
     throw new RangeError(`SPI ${spi} is outside 256 to 2^32-1 (RFC 4303 section 2.1).`);
   }

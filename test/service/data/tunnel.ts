@@ -1,0 +1,200 @@
+// Two data threads in two network namespaces with a wire between them and keys set by hand.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { parseAddress, parsePrefix, prefixToRange } from '../../../main/engine/packet/address.ts';
+import type { PolicyRow } from '../../../main/engine/policy/row.ts';
+import { selectorForFamily } from '../../../main/engine/policy/selector.ts';
+import type { PolicyTable } from '../../../main/engine/policy/table.ts';
+import { type EspAlgorithm, keyLengths } from '../../../main/engine/sa/parameters.ts';
+import { DataThread } from '../../../main/service/data/proxy.ts';
+import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
+
+/** Why these tests cannot run here; false where they can. */
+export const cannotRun: string | false =
+  process.platform !== 'linux'
+    ? 'network namespaces are Linux only'
+    : process.getuid?.() !== 0
+      ? 'needs root for network namespaces'
+      : existsSync('/dev/net/tun')
+        ? false
+        : 'needs /dev/net/tun';
+
+export interface TunnelEnd {
+  readonly namespace: string;
+  readonly interfaceName: string;
+  readonly tunnelAddress: string;
+  readonly tunnelAddress6: string;
+  readonly wireAddress: string;
+  readonly thread: DataThread;
+  readonly secrets: SecretMemory;
+}
+
+export interface Tunnel {
+  readonly one: TunnelEnd;
+  readonly other: TunnelEnd;
+  /** Installs a pair of SAs at both ends; `spi` and the one behind it are used. */
+  installKeys(spi: number, algorithm: EspAlgorithm): void;
+  close(): Promise<void>;
+}
+
+export const association = 1;
+const peer = 1;
+let count = 0;
+
+export async function openTunnel(mtu = 1400): Promise<Tunnel> {
+  count += 1;
+  const names = ['a', 'b'].map((end) => `sn-data-${process.pid}-${count}${end}`);
+  for (const name of names) {
+    run('ip', 'netns', 'add', name);
+    inside(name, 'ip', 'link', 'set', 'lo', 'up');
+    inside(name, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
+  }
+  run(
+    'ip',
+    'link',
+    'add',
+    'wire0',
+    'netns',
+    names[0]!,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'wire0',
+    'netns',
+    names[1]!,
+  );
+  const ends: TunnelEnd[] = [];
+  for (const [index, name] of names.entries()) {
+    const wireAddress = `192.0.2.${index + 1}`;
+    inside(name, 'ip', 'addr', 'add', `${wireAddress}/24`, 'dev', 'wire0');
+    inside(name, 'ip', 'link', 'set', 'wire0', 'up');
+    const secrets = new SecretMemory();
+    const thread = await DataThread.start(
+      {
+        adapter: { name: 'seal0', mtu },
+        underlays: [{ port: 0, family: 4, mark: 0, offload: true, plainIke: false }],
+        bypassLinks: [],
+        networkNamespace: `/run/netns/${name}`,
+      },
+      secrets,
+    );
+    const tunnelAddress = `10.9.0.${index + 1}`;
+    const tunnelAddress6 = `fd09::${index + 1}`;
+    inside(name, 'ip', 'addr', 'add', `${tunnelAddress}/24`, 'dev', 'seal0');
+    inside(name, 'ip', 'addr', 'add', `${tunnelAddress6}/64`, 'dev', 'seal0', 'nodad');
+    ends.push({
+      namespace: name,
+      interfaceName: 'seal0',
+      tunnelAddress,
+      tunnelAddress6,
+      wireAddress,
+      thread,
+      secrets,
+    });
+  }
+  const [one, other] = ends as [TunnelEnd, TunnelEnd];
+  for (const [end, far] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    end.thread.setPolicy(protectTunnelNetwork());
+    end.thread.setTunnelMtu(mtu);
+    end.thread.setPeer(peer, {
+      address: parseAddress(far.wireAddress)!,
+      port: far.thread.information.localPort4,
+    });
+  }
+  return {
+    one,
+    other,
+    installKeys(spi, algorithm) {
+      install(one, other, spi, algorithm, 1);
+      install(other, one, spi + 1, algorithm, 2);
+    },
+    async close() {
+      for (const end of ends) {
+        await end.thread.stop();
+        end.secrets.close();
+        run('ip', 'netns', 'del', end.namespace);
+      }
+    },
+  };
+}
+
+/** Keys for one direction, made from `seed`, at both its ends: the receiver first. */
+function install(from: TunnelEnd, to: TunnelEnd, spi: number, algorithm: EspAlgorithm, seed: number): void {
+  const parametersAt = (end: TunnelEnd) => {
+    const keyMaterial = end.secrets.allocate(keyLengths[algorithm] + 4);
+    for (let index = 0; index < keyMaterial.length; index++)
+      keyMaterial[index] = (seed * 37 + spi + index) & 0xff;
+    const every = [selectorForFamily(4), selectorForFamily(6)];
+    return {
+      association,
+      spi,
+      algorithm,
+      keyMaterial,
+      lifetime: {},
+      replayWindow: 1024,
+      localSelectors: every,
+      remoteSelectors: every,
+      peer,
+      encapsulation: 'udp' as const,
+    };
+  };
+  to.thread.installInbound(parametersAt(to));
+  from.thread.installOutbound(parametersAt(from));
+}
+
+function protectTunnelNetwork(): PolicyTable {
+  const ranges = ['10.9.0.0/24', 'fd09::/64'].map((text) => prefixToRange(parsePrefix(text)!));
+  const row: PolicyRow = {
+    id: 'protect',
+    label: 'the tunnel network',
+    origin: 'filter',
+    local: [],
+    remote: ranges,
+    protocol: undefined,
+    localPorts: [],
+    remotePorts: [],
+    allowInbound: false,
+    action: 'PROTECT',
+    association,
+  };
+  const discard = { action: 'DISCARD', association: 0 } as const;
+  return {
+    version: 1,
+    rows: [row],
+    protectedRanges: ranges,
+    defaultInside: { id: 'inside', label: 'inside', ...discard },
+    defaultOutside: { id: 'outside', label: 'outside', ...discard },
+  };
+}
+
+function run(file: string, ...words: string[]): string {
+  return execFileSync(file, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Runs a command in a namespace; throws where it fails. Blocks this thread, not the data threads. */
+export function inside(namespace: string, ...words: string[]): string {
+  return run('ip', 'netns', 'exec', namespace, ...words);
+}
+
+/** Starts a command in a namespace; resolves with its exit code and output when it ends. */
+export function startInside(
+  namespace: string,
+  ...words: string[]
+): { readonly done: Promise<{ code: number | null; output: string }>; stop(): void } {
+  const child = spawn('ip', ['netns', 'exec', namespace, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
+  const done = new Promise<{ code: number | null; output: string }>((resolve) =>
+    child.once('close', (code) => resolve({ code, output })),
+  );
+  return { done, stop: () => child.kill('SIGKILL') };
+}
