@@ -65,7 +65,7 @@ interface Composition {
 
 function compose(options: ServiceOptions, configuration: ServiceConfiguration, log: Log): Composition {
   const secrets = new SecretMemory();
-  const host = openHostNetwork(configuration);
+  const host = openHostNetwork({ journal: configuration.journal });
   const credentials = openCredentialStore(configuration.credentialDirectory, secrets);
   const userFilter = new UserFilter(configuration.filter);
   const wanted = new WantedConnections(configuration.stateDirectory);

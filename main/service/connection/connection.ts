@@ -19,9 +19,9 @@ import {
 import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution, Tunnel } from '../tunnel/tunnel.ts';
 import {
@@ -341,6 +341,7 @@ export class Connection implements AgreementParty {
       allowLocalNetwork: profile.failClosed.allowLocalNetwork,
       defaultAction: profile.defaultAction,
       failClosed: profile.failClosed.whenDown === 'block',
+      lockdown: profile.failClosed.lockdown,
       captureAll: profile.network.capture === 'all',
       gateway: this.#remote,
       routed: this.#childInstalled || onDemand || this.#model.everConnected,

@@ -184,6 +184,7 @@ export class Gateway {
       allowLocalNetwork: true,
       defaultAction: this.profile.defaultAction,
       failClosed: false,
+      lockdown: false,
       captureAll: false,
       gateway: undefined,
       routed: true,

@@ -22,6 +22,8 @@ export interface Contribution {
   readonly localNetwork: readonly AddressRange[];
   readonly defaultAction: PolicyAction | undefined;
   readonly failClosed: boolean;
+  /** Keep shut over a restart of the computer. */
+  readonly lockdown: boolean;
   readonly captureAll: boolean;
   /** Where sealed packets go; undefined for a gateway. */
   readonly gateway: Endpoint | undefined;

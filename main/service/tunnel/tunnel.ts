@@ -280,6 +280,7 @@ export class Tunnel {
       routingTable: configuration.routingTable,
       rulePriority: configuration.rulePriority,
       discardRows: this.#filter.firewallRows,
+      lockdown: contributions.some(({ lockdown }) => lockdown),
       tableName: configuration.firewallTable,
     };
   }

@@ -28,6 +28,7 @@ function contribution(change: Partial<Contribution> = {}): Contribution {
     localNetwork: [range('192.168.1.0/24')],
     defaultAction: undefined,
     failClosed: true,
+    lockdown: false,
     captureAll: false,
     gateway: undefined,
     routed: true,
