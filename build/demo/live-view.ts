@@ -4,7 +4,7 @@ import type { ChildAssociation, FilterRow } from '../../main/control/values.ts';
 import { frameKinds, sealedKinds } from './frame-kind.ts';
 import type { Sniffer } from './helpers.ts';
 import { fileBytes } from './office.ts';
-import { bytesText, countText, type Screen } from './screen.ts';
+import { bytesText, countedText, countText, type Screen } from './screen.ts';
 import type { SnifferReport } from './sniffer.ts';
 
 export class LiveView {
@@ -42,25 +42,31 @@ export class LiveView {
     this.#atStart = await this.#sniffer.report();
     const pauseMilliseconds = this.#screen.redraws ? 100 : 500;
     while (!this.#over) {
-      await this.#draw();
+      await this.#draw(false);
       await new Promise((resolve) => setTimeout(resolve, pauseMilliseconds));
     }
-    await this.#draw();
+    await this.#draw(true);
   }
 
-  async #draw(): Promise<void> {
+  async #draw(isLast: boolean): Promise<void> {
     const [{ rows }, { children }, wire] = await Promise.all([
       this.#client.call('filter.list', {}),
       this.#client.call('sa.list', {}),
       this.#sniffer.report(),
     ]);
-    this.#screen.live([
-      `received ${bytesText(this.#received).padStart(7)}   ${this.#wireText(wire)}`,
-      'filter',
-      ...rows.filter((row) => row.hits.packets > 0 || row.action !== 'BYPASS').map(rowText),
-      'security associations',
-      ...children.map(associationText),
-    ]);
+    const hits = rows
+      .filter((row) => row.action === 'PROTECT')
+      .reduce((sum, row) => sum + row.hits.packets, 0);
+    this.#screen.live(
+      `${bytesText(this.#received).padStart(7)} received   PROTECT ${countText(hits)} packets   ${this.#wireText(wire)}`,
+      [
+        'filter',
+        ...rows.filter((row) => row.hits.packets > 0 || row.action !== 'BYPASS').map(rowText),
+        'security associations',
+        ...children.map(associationText),
+      ],
+      isLast,
+    );
   }
 
   #wireText(now: SnifferReport): string {
@@ -69,17 +75,17 @@ export class LiveView {
     const readable = frameKinds
       .filter((kind) => !sealedKinds.includes(kind))
       .reduce((sum, kind) => sum + since(kind), 0);
-    return `on the wire: ${countText(since('ESP'))} ESP frames, ${countText(readable)} in the clear`;
+    return `wire: ${countText(since('ESP'))} ESP frames, ${countText(readable)} in the clear`;
   }
 }
 
 function rowText(row: FilterRow): string {
   const ports = row.destinationPorts === undefined ? '' : ` port ${row.destinationPorts}`;
   const what = `${row.source} → ${row.destination} ${row.protocol}${ports}`;
-  return `  ${row.action.padEnd(8)} ${what.padEnd(44)} ${countText(row.hits.packets).padStart(9)} packets ${bytesText(row.hits.bytes).padStart(8)}`;
+  return `  ${row.action.padEnd(8)} ${what.padEnd(44)} ${countedText(row.hits.packets, 'packet').padStart(17)} ${bytesText(row.hits.bytes).padStart(8)}`;
 }
 
 function associationText(child: ChildAssociation): string {
   const direction = child.direction === 'inbound' ? 'in ' : 'out';
-  return `  ${direction} ${child.spi.padStart(8, '0')} ${child.algorithm.padEnd(40)} ${countText(child.packets).padStart(9)} packets ${bytesText(child.bytes).padStart(8)}`;
+  return `  ${direction} ${child.spi.padStart(8, '0')} ${child.algorithm.padEnd(40)} ${countedText(child.packets, 'packet').padStart(17)} ${bytesText(child.bytes).padStart(8)}`;
 }

@@ -41,15 +41,17 @@ export class Screen {
     this.#print(`${mark} ${label.padEnd(22)} ${value}`);
   }
 
-  /** Replaces the block that the previous call drew; without a terminal each call's first line is printed. */
-  live(lines: readonly string[]): void {
+  /** Replaces the block that the previous call drew. Without a terminal the line is printed, and the block at the end. */
+  live(line: string, block: readonly string[], isLast: boolean): void {
     if (!this.#redraws) {
-      this.#out.write(`  ${lines[0] ?? ''}\n`);
+      const lines = isLast ? [line, ...block] : [line];
+      for (const each of lines) this.#out.write(`  ${each}\n`);
       return;
     }
     this.#erase();
-    const width = Math.max(20, (this.#out.columns ?? 80) - 1);
-    for (const line of lines) this.#out.write(`  ${line}`.slice(0, width).concat('\n'));
+    const width = Math.max(20, (this.#out.columns || 80) - 1);
+    const lines = [line, ...block];
+    for (const each of lines) this.#out.write(`  ${each}`.slice(0, width).concat('\n'));
     this.#liveLines = lines.length;
   }
 
@@ -82,6 +84,11 @@ export function bytesText(bytes: number): string {
     unit++;
   }
   return `${value >= 100 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** "1 packet", "2,345 packets". */
+export function countedText(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 export function countText(count: number): string {

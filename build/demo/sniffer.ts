@@ -2,26 +2,10 @@
 // Arguments: the interface. Messages in: 'count'. Messages out: 'listening', then one SnifferReport for each 'count'.
 
 import { checkCall } from '../../native/libc.ts';
-import {
-  allocateBlock,
-  messageHeaderOffset,
-  mmsghdrSize,
-  writeIovec,
-  writeMessageHeader,
-} from '../../native/libc-memory.ts';
+import { allocateBlock } from '../../native/libc-memory.ts';
 import { interfaceIndex } from '../../native/libc-process.ts';
-import {
-  bind,
-  getsockopt,
-  messageFlag,
-  recvmmsg,
-  setIntegerOption,
-  socket,
-  socketFamily,
-  socketLevel,
-  socketOption,
-  socketType,
-} from '../../native/libc-socket.ts';
+import { bind, getsockopt, socket, socketFamily, socketLevel, socketType } from '../../native/libc-socket.ts';
+import { PacketRing } from '../../native/packet-ring.ts';
 import { classifyFrame, type FrameKind, frameKinds, sealedKinds } from './frame-kind.ts';
 
 export interface SnifferReport {
@@ -34,28 +18,17 @@ export interface SnifferReport {
   readonly lost: number;
 }
 
-const batch = 64;
-const snapLength = 96;
-const iovecSize = 16;
-const socketBufferBytes = 64 * 1024 * 1024;
+// The whole of a socket's buffer would be full with a few super-packets; a ring holds so many beginnings of frames.
+const slotSize = 256;
+const slotCount = 16_384;
 const kept = 8;
 
 function listen(interfaceName: string): void {
+  const type = socketType.raw | socketType.nonBlocking | socketType.closeOnExec;
+  // Bound to no protocol yet: nothing from other interfaces gets into the ring.
+  const descriptor = checkCall(socket(socketFamily.packet, type, 0), 'socket');
+  const ring = new PacketRing(descriptor, slotSize, slotCount);
   const allProtocols = 0x0300; // ETH_P_ALL in network order
-  const descriptor = checkCall(
-    socket(
-      socketFamily.packet,
-      socketType.raw | socketType.nonBlocking | socketType.closeOnExec,
-      allProtocols,
-    ),
-    'socket',
-  );
-  // Only the computer's own root may go beyond the limit; elsewhere the limit is what there is.
-  if (
-    setIntegerOption(descriptor, socketLevel.socket, socketOption.receiveBufferForce, socketBufferBytes) < 0
-  ) {
-    setIntegerOption(descriptor, socketLevel.socket, socketOption.receiveBuffer, socketBufferBytes);
-  }
   const address = allocateBlock(20);
   address.view.setUint16(0, socketFamily.packet, true);
   address.view.setUint16(2, allProtocols, true);
@@ -63,10 +36,10 @@ function listen(interfaceName: string): void {
   checkCall(bind(descriptor, address.address, 20), 'bind', interfaceName);
 
   const counts = new Counts();
-  const receive = receiver(descriptor, counts);
-  setInterval(receive, 2);
+  const drain = () => ring.drain((start, length) => counts.add(start, length));
+  setInterval(drain, 5);
   process.on('message', () => {
-    receive();
+    drain();
     process.send?.(counts.report(lostFrames(descriptor)));
   });
   process.on('disconnect', () => process.exit(0));
@@ -97,36 +70,6 @@ class Counts {
       lost: this.#lost,
     };
   }
-}
-
-function receiver(descriptor: number, counts: Counts): () => void {
-  const data = allocateBlock(batch * snapLength);
-  const vectors = allocateBlock(batch * iovecSize);
-  const messages = allocateBlock(batch * mmsghdrSize);
-  for (let index = 0; index < batch; index++) {
-    writeIovec(vectors, index * iovecSize, data.address + index * snapLength, snapLength);
-    writeMessageHeader(messages, index * mmsghdrSize, {
-      nameAddress: 0,
-      nameLength: 0,
-      iovecAddress: vectors.address + index * iovecSize,
-      iovecCount: 1,
-      controlAddress: 0,
-      controlLength: 0,
-    });
-  }
-  // With this flag the length that comes back is the frame's, not that of the part kept.
-  const flags = messageFlag.dontWait | messageFlag.truncated;
-  return () => {
-    for (;;) {
-      const count = recvmmsg(descriptor, messages.address, batch, flags, 0);
-      for (let index = 0; index < count; index++) {
-        const length = messages.view.getUint32(index * mmsghdrSize + messageHeaderOffset.messageLength, true);
-        const start = index * snapLength;
-        counts.add(data.bytes.subarray(start, start + Math.min(length, snapLength)), length);
-      }
-      if (count < batch) return;
-    }
-  };
 }
 
 /** PACKET_STATISTICS: two 32-bit counters, frames and drops; reading them sets both to zero. */

@@ -8,13 +8,14 @@ import { buildStage, laptopState } from './namespaces.ts';
 import { fileBytes, officeName } from './office.ts';
 import { gatewayProfile, laptopProfile, officeAddress } from './profiles.ts';
 import { startWithProfile } from './running-service.ts';
-import { bytesText, countText, Screen } from './screen.ts';
+import { bytesText, countedText, countText, Screen } from './screen.ts';
 import type { SnifferReport } from './sniffer.ts';
 import type { TrafficResult } from './traffic.ts';
 
 /** Tells it all and resolves to the exit code. */
 export async function tellStory(): Promise<number> {
   const screen = new Screen();
+  const start = performance.now();
   try {
     await perform(screen);
   } catch (error) {
@@ -23,7 +24,10 @@ export async function tellStory(): Promise<number> {
     await endHelpers();
   }
   const good = screen.failures === 0;
-  screen.title(good ? 'All of it was as promised.' : `${screen.failures} of it was not as promised.`);
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  screen.title(
+    good ? `All of it was as promised, in ${seconds} s.` : `${screen.failures} of it was not as promised.`,
+  );
   return good ? 0 : 1;
 }
 
@@ -81,7 +85,9 @@ async function connect(screen: Screen, client: ControlClient): Promise<void> {
   const milliseconds = performance.now() - start;
   screen.result(true, 'connected', `after ${milliseconds.toFixed(0)} ms`);
   screen.detail('  IKE', details?.ikeProposal ?? '');
-  screen.detail('  ESP', `${details?.espAlgorithm} in ${details?.espEncapsulation === 'udp' ? 'UDP' : 'IP'}`);
+  const { children } = await client.call('sa.list', {});
+  const child = children[0];
+  screen.detail('  ESP', `${child?.algorithm} in ${child?.encapsulation === 'udp' ? 'UDP' : 'IP'}`);
   screen.detail('  virtual address', details?.virtualAddresses.join(', ') ?? '');
   screen.detail('  protected', details?.protectedPrefixes.join(', ') ?? '');
   screen.detail('  name server', details?.dns.join(', ') ?? '');
@@ -128,7 +134,7 @@ async function explain(screen: Screen, client: ControlClient): Promise<void> {
   const { rows } = await client.call('filter.list', {});
   for (const action of ['PROTECT', 'DISCARD'] as const) {
     const hits = rows.filter((row) => row.action === action).reduce((sum, row) => sum + row.hits.packets, 0);
-    screen.result(hits > 0, `${action} rows`, `${countText(hits)} packets`);
+    screen.result(hits > 0, `${action} rows`, countedText(hits, 'packet'));
   }
 }
 
@@ -141,15 +147,15 @@ async function onTheWire(screen: Screen, sniffer: Sniffer, earlier: SnifferRepor
     screen.result(
       kind === 'ARP/ND' || since(kind) > 0,
       kind,
-      `${countText(since(kind))} frames, ${bytesText(bytesSince(kind))}`,
+      `${countedText(since(kind), 'frame')}, ${bytesText(bytesSince(kind))}`,
     );
   }
   const readable = frameKinds
     .filter((kind) => !sealedKinds.includes(kind))
     .reduce((sum, kind) => sum + since(kind), 0);
-  screen.result(readable === 0, 'anything else', `${countText(readable)} frames`);
+  screen.result(readable === 0, 'anything else', countedText(readable, 'frame'));
   if (readable > 0) for (const text of now.readable.slice(-readable)) screen.detail('  in the clear', text);
-  screen.result(now.lost === 0, 'missed by the sniffer', `${now.lost} frames`);
+  screen.result(now.lost === 0, 'missed by the sniffer', countedText(now.lost, 'frame'));
   screen.result(bytesSince('ESP') > fileBytes, 'the whole file', 'crossed the wire inside ESP');
 }
 
