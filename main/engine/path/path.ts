@@ -165,6 +165,7 @@ export class PacketPath implements DataPlane {
       const length = batch.length[entry]!;
       const size = batch.segmentSize[entry]! || length;
       const end = batch.offset[entry]! + length;
+      if (length === 0) this.#drop('bad-length');
       for (let offset = batch.offset[entry]!; offset < end; offset += size) {
         this.#datagram(batch, entry, offset, Math.min(size, end - offset));
       }
