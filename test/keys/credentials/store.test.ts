@@ -223,7 +223,7 @@ test('keys that cannot be used are refused with the reason', async (context) => 
   throwsProblem(
     'invalid',
     put('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'),
-    /cannot be read/,
+    /no private key that can be read/,
   );
   throwsProblem('invalid', put(pem(rsaKeys(1024).privateKey, 'pkcs8')), /1024 bits; at least 2048/);
   throwsProblem('invalid', put(pem(ecKeys('P-384').privateKey, 'pkcs8')), /secp384r1; RSA and ECDSA P-256/);
