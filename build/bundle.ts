@@ -32,6 +32,8 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     external: ['koffi'],
     metafile: true,
   });
+  const packetModule = join(projectRoot, 'dist', 'packet.wasm');
+  if (existsSync(packetModule)) copyFileSync(packetModule, join(output, 'service', 'packet.wasm'));
   return Object.keys(metafile.inputs);
 }
 
