@@ -57,6 +57,8 @@ export class Connection implements AssociationHandler {
   handshake: { cancel(): void } | undefined;
   /** The IKE SA by which the peer replaces the current one, until it takes over (RFC 7296 section 2.8.2). */
   peerSuccessor: { readonly association: IkeAssociation; readonly lowestNonce: Uint8Array } | undefined;
+  /** Outbound SPIs that the peer deleted before its response about them reached us. */
+  readonly deletedEarly = new Set<number>();
   /** Why the latest rekeying of the IKE SA did not succeed. */
   lastRefusal: IkeFailure | undefined;
   #current: IkeAssociation | undefined;
@@ -199,7 +201,7 @@ export class Connection implements AssociationHandler {
   childGone(child: Child, byPeer: boolean): void {
     const replacement = child.peerReplacement?.child;
     const id = child.configuration.association;
-    if (replacement !== undefined && replacement.state !== 'redundant') {
+    if (replacement?.state === 'active' || replacement?.state === 'rekeying') {
       this.children.activateOutbound(replacement);
     }
     this.children.remove(child, lingerSeconds);

@@ -6,6 +6,7 @@ import { agreedOf, answerPayloads, type ChosenChild, chooseChild } from './child
 import type { Child } from './children.ts';
 import type { Connection } from './connection.ts';
 import { lowerNonce, nonceLength } from './create-child.ts';
+import { isMakingChild } from './informational.ts';
 import { startKeyExchange } from './key-exchange.ts';
 import { notifyType, protocolId } from './numbers.ts';
 import { findNotify, findPayload, notify, type Payload, requirePayload } from './payloads.ts';
@@ -31,6 +32,10 @@ export function respondCreateChild(
       ? connection.children.byOutboundSpi(new ByteReader(rekey.spi).uint32())
       : undefined;
   if (rekey !== undefined && replaced === undefined) {
+    if (isMakingChild(association)) {
+      association.respond([notify(notifyType.temporaryFailure)]);
+      return;
+    }
     const notFound = { ...notify(notifyType.childSaNotFound), protocol: protocolId.esp, spi: rekey.spi };
     association.respond([notFound]);
     return;

@@ -62,6 +62,7 @@ export class CreateChild implements Exchange {
       proposals: configuration.espProposals,
     };
     const group = this.#group ?? configuration.espProposals.find((one) => one.group !== undefined)?.group;
+    this.#connection.deletedEarly.clear();
     this.#association = association;
     this.#offer = offer;
     this.#nonce = core.randomBytes(nonceLength);
@@ -91,6 +92,10 @@ export class CreateChild implements Exchange {
       return;
     }
     const { agreed } = result;
+    if (this.#connection.deletedEarly.has(agreed.outboundSpi)) {
+      this.#deletedEarly();
+      return;
+    }
     const nonce = requirePayload(payloads, 'nonce').data;
     const sharedSecret = this.#sharedSecret(agreed, payloads);
     if (sharedSecret === null) {
@@ -151,6 +156,13 @@ export class CreateChild implements Exchange {
       }
       this.#delete(replaced);
     }
+  }
+
+  /** The peer made the child and deleted it before we knew. */
+  #deletedEarly(): void {
+    this.abandon();
+    if (this.#replaced !== undefined) this.#delete(this.#replaced);
+    this.#connection.childFailed(this.#configuration.association, { code: 'deleted-by-peer' });
   }
 
   #delete(child: Child): void {

@@ -86,6 +86,7 @@ export function respondInformational(
   const spis = findPayloads(payloads, 'delete').flatMap(({ protocol, spis }) =>
     protocol === protocolId.esp ? spis : [],
   );
+  if (isMakingChild(association)) for (const spi of spis) connection.deletedEarly.add(spi);
   const gone = spis
     .map((spi) => connection.children.byOutboundSpi(spi))
     .filter((child) => child !== undefined);
@@ -97,6 +98,12 @@ export function respondInformational(
       : [{ kind: 'delete', protocol: protocolId.esp, spis: ours.map((child) => child.inboundSpi) }],
   );
   for (const child of ours) connection.childGone(child, true);
+}
+
+/** The peer may speak of a child whose making we have not heard the end of. */
+export function isMakingChild(association: IkeAssociation): boolean {
+  const purpose = association.inFlight?.purpose;
+  return purpose === 'create-child' || purpose === 'rekey-child';
 }
 
 function isBeingDeleted(association: IkeAssociation, child: Child): boolean {

@@ -36,7 +36,7 @@ export interface TestEnvironment extends IkeEnvironment {
 export function testEnvironment(seed: number): TestEnvironment {
   const random = seededRandom(seed);
   const outstanding = new Set<Uint8Array>();
-  let nextSpi = 0x1000 + seed * 0x100000;
+  let nextSpi = 0x1000 + (seed % 4000) * 0x100000;
   return {
     outstanding,
     random(bytes) {
