@@ -136,6 +136,7 @@ async function serve(
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
   for (const change of undone) log('info', `undone after an earlier service: ${change}`);
+  await tunnel.refresh();
   const watch = host.watchTerminal(() => {
     connections
       .networkChanged()

@@ -224,9 +224,13 @@ async function sourceOf(
     return address;
   }
   const route = await host.routeTo(formatAddress(destination), 0);
-  const found = route === undefined ? undefined : parseAddress(route.source);
+  const candidates = [
+    ...(route === undefined ? [] : [parseAddress(route.source)]),
+    ...tunnel.state.virtualAddresses,
+    ...(await host.terminal()).links
+      .filter(({ loopback, up }) => up && !loopback)
+      .flatMap(({ addresses }) => addresses.map((text) => parseAddress(text.split('/')[0]!))),
+  ];
   const unspecified = { family: destination.family, bytes: new Uint8Array(destination.bytes.length) };
-  return (
-    found ?? tunnel.state.virtualAddresses.find(({ family }) => family === destination.family) ?? unspecified
-  );
+  return candidates.find((address) => address?.family === destination.family) ?? unspecified;
 }

@@ -165,12 +165,9 @@ export class Tunnel {
   }
 
   async #apply(): Promise<void> {
-    if (this.#contributions.size === 0) {
-      this.#compile(undefined);
-      return;
-    }
     const terminal = await this.#surroundings.host.terminal();
     this.#compile(terminal);
+    if (this.#contributions.size === 0) return;
     this.#mtu = this.#tunnelMtu();
     const data = this.#session?.data;
     data?.setPolicy(this.#filter.table);
