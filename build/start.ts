@@ -1,7 +1,7 @@
 // `npm start`: the tray app, and by root the service under it. Electron itself never runs as root.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { homedir, tmpdir, userInfo } from 'node:os';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectToService } from '../main/control/client.ts';
@@ -71,13 +71,18 @@ async function runTray(): Promise<number> {
     chownSync(home, user.uid ?? process.getuid?.() ?? -1, user.gid ?? process.getgid?.() ?? -1);
     const child = spawn(electron as unknown as string, [app], {
       stdio: 'inherit',
+      // A group of its own: Ctrl-C reaches it once, from here, and not from the terminal too.
+      detached: true,
       env: { ...process.env, ...user.environment, SEALNIC_CONTROL: controlPath },
       ...(user.uid === undefined ? {} : { uid: user.uid }),
       ...(user.gid === undefined ? {} : { gid: user.gid }),
     });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => child.kill(signal));
-    }
+    let told = false;
+    const end = () => {
+      if (!told) child.kill('SIGTERM');
+      told = true;
+    };
+    process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', end);
     return await new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (code) => resolve(code ?? 1));
@@ -94,22 +99,40 @@ interface DesktopUser {
 }
 
 /** Who typed sudo; where root logged in itself, the user "nobody" with a home that is thrown away. */
-function desktopUser(home: string): DesktopUser {
-  if (!isRoot)
-    return { uid: undefined, gid: undefined, environment: { HOME: homedir(), USER: userInfo().username } };
-  const uid = Number(process.env.SUDO_UID ?? 65534);
-  const gid = Number(process.env.SUDO_GID ?? 65534);
+function desktopUser(throwAwayHome: string): DesktopUser {
+  if (!isRoot) return { uid: undefined, gid: undefined, environment: {} };
+  const sudoUid = process.env.SUDO_UID;
+  if (sudoUid === undefined) return testUser(throwAwayHome);
+  const uid = Number(sudoUid);
   const runtime = `/run/user/${uid}`;
-  const invoked = process.env.SUDO_UID !== undefined;
   return {
     uid,
-    gid,
+    gid: Number(process.env.SUDO_GID ?? uid),
     environment: {
-      HOME: home,
-      USER: process.env.SUDO_USER ?? 'nobody',
-      ...(invoked ? { XDG_RUNTIME_DIR: runtime, DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtime}/bus` } : {}),
+      HOME: homeOf(uid) ?? throwAwayHome,
+      USER: process.env.SUDO_USER ?? '',
+      XDG_RUNTIME_DIR: runtime,
+      DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtime}/bus`,
     },
   };
+}
+
+function testUser(home: string): DesktopUser {
+  const nobody = 65534;
+  const environment: Record<string, string> = { HOME: home, USER: 'nobody', XDG_RUNTIME_DIR: home };
+  // The X server asks for root's cookie, which only root can read.
+  const cookie = process.env.XAUTHORITY ?? join(homedir(), '.Xauthority');
+  if (existsSync(cookie)) {
+    environment.XAUTHORITY = join(home, 'x-authority');
+    copyFileSync(cookie, environment.XAUTHORITY);
+    chownSync(environment.XAUTHORITY, nobody, nobody);
+  }
+  return { uid: nobody, gid: nobody, environment };
+}
+
+function homeOf(uid: number): string | undefined {
+  const line = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' }).stdout;
+  return line?.split(':')[5];
 }
 
 process.exitCode = await start().catch((error: unknown) => {
