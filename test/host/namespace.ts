@@ -124,6 +124,16 @@ export function connect(
       ...addresses.map((text) => `addr add ${text} dev ${link}${text.includes(':') ? ' nodad' : ''}`),
     );
   }
+  for (const { namespace, link } of [one, other]) awaitLink(namespace, link);
+}
+
+/** The kernel brings a link up in the background; its link-local address comes last. */
+function awaitLink(namespace: TestNamespace, link: string): void {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    const listing = namespace.run(`ip -o -6 addr show dev ${link} scope link`);
+    if (listing.includes('fe80') && !listing.includes('tentative')) return;
+  }
+  throw new Error(`the link ${link} does not come up`);
 }
 
 /** What a process printed, and how it ended. */

@@ -3,14 +3,20 @@ import { failed, requireCommand, runCommand } from '../command/linux.ts';
 import { rowIdOf } from './rows-linux.ts';
 import { failClosedCounter, tappedCounter } from './ruleset-linux.ts';
 
-/** Carries out a file of nftables commands: all of it or nothing. */
-export async function loadRuleset(text: string): Promise<void> {
-  await requireCommand(['nft', '-f', '-'], text);
+/**
+ * Carries out a file of nftables commands, all of it or nothing. `optional`: commands that go into the same step where
+ * the kernel has what they need.
+ */
+export async function loadRuleset(text: string, optional = ''): Promise<void> {
+  const { exitCode } = await runCommand(loadWords, text + optional);
+  if (exitCode !== 0) await requireCommand(loadWords, text);
 }
 
-/** A table that is gone already is no error. */
-export async function deleteTable(name: string): Promise<void> {
-  await requireCommand(['nft', '-f', '-'], `add table inet ${name}\ndelete table inet ${name}\n`);
+/** A table that is gone already is no error, nor is a family that the kernel does not have. */
+export async function deleteTable(family: 'inet' | 'arp', name: string): Promise<void> {
+  const text = `add table ${family} ${name}\ndelete table ${family} ${name}\n`;
+  const { exitCode, stderr } = await runCommand(loadWords, text);
+  if (exitCode !== 0 && !/not supported/i.test(stderr)) throw failed(loadWords, exitCode, stderr);
 }
 
 /** Counters of the table: rows by their id, "fail-closed" and "tapped". Empty where there is no such table. */
@@ -32,6 +38,8 @@ export async function readTableCounters(
   }
   return counters;
 }
+
+const loadWords = ['nft', '-f', '-'];
 
 interface CounterListing {
   readonly table: string;

@@ -44,6 +44,21 @@ export function rulesetText(
   ].join('\n');
 }
 
+/**
+ * Text for `nft -f`: marks what comes in of ARP. The system answers a neighbour only where its reverse path filter
+ * accepts the asker, and for unmarked packets that would mean the tunnel.
+ */
+export function neighbourRulesetText(configuration: FailClosedConfiguration): string {
+  const table = `arp ${quoteTable(configuration.tableName)}`;
+  return [
+    `add table ${table}`,
+    `add chain ${table} arriving { type filter hook input priority 0; policy accept; }`,
+    `flush chain ${table} arriving`,
+    `add rule ${table} arriving meta mark set ${hexadecimal(configuration.mark)}`,
+    '',
+  ].join('\n');
+}
+
 interface Chain {
   readonly name: string;
   readonly hook?: string;
@@ -78,7 +93,7 @@ function arrivingRules(configuration: FailClosedConfiguration, localNetworks: re
     ...ownArriving(configuration),
     'jump rows_in',
     ...matches('daddr', configuration.virtualAddresses).map((match) => `${match} ${drop}`),
-    ...(configuration.allowDhcp ? dhcpArriving : []),
+    ...(configuration.allowDhcp ? dhcpArriving.map((match) => `${match} ${takeRule(configuration)}`) : []),
     ...(configuration.allowNeighbourDiscovery ? neighbourDiscovery : []),
     ...matches('saddr', localNetworks).map((match) => `${match} accept`),
     ...matches('saddr', configuration.tappedPrefixes ?? []).map(
@@ -90,7 +105,7 @@ function arrivingRules(configuration: FailClosedConfiguration, localNetworks: re
 
 /** For our own sockets: from the gateways, to our ports, from the resolvers, and ICMP errors about what we sent. */
 function ownArriving(configuration: FailClosedConfiguration): string[] {
-  const take = `meta mark set ${hexadecimal(configuration.mark)} accept`;
+  const take = takeRule(configuration);
   const gateways = splitPrefixes(configuration.gateways ?? []);
   const gatewayPorts = [...new Set([500, 4500, configuration.gatewayPort ?? 4500])].join(', ');
   const ports = configuration.underlayPorts ?? [];
@@ -116,7 +131,7 @@ function ownArriving(configuration: FailClosedConfiguration): string[] {
 const errors4 = 'icmp type { destination-unreachable, time-exceeded, parameter-problem }';
 const errors6 = 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }';
 const dhcpLeaving = ['udp sport 68 udp dport 67 accept', 'udp sport 546 udp dport 547 accept'];
-const dhcpArriving = ['udp sport 67 udp dport 68 accept', 'udp sport 547 udp dport 546 accept'];
+const dhcpArriving = ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'];
 /** Solicitations and advertisements, which never cross a router (RFC 4861), and listener reports (RFC 3810). */
 const neighbourDiscovery = [
   'icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept',
@@ -130,6 +145,10 @@ function matches(field: 'saddr' | 'daddr', prefixes: readonly string[]): string[
     ...(inet.length > 0 ? [`ip ${field} { ${inet.join(', ')} }`] : []),
     ...(inet6.length > 0 ? [`ip6 ${field} { ${inet6.join(', ')} }`] : []),
   ];
+}
+
+function takeRule({ mark }: FailClosedConfiguration): string {
+  return `meta mark set ${hexadecimal(mark)} accept`;
 }
 
 function addressNumber(prefix: string): string {

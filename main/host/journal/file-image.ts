@@ -57,7 +57,7 @@ export function restoreFile(path: string, image: FileImage): void {
     case 'file': {
       const { mode, userId, groupId } = image;
       replaceFile(path, Buffer.from(image.contentBase64, 'base64'), { mode, userId, groupId });
-      utimesSync(path, new Date(), new Date(image.modifiedMilliseconds));
+      utimesSync(path, Date.now() / 1000, image.modifiedMilliseconds / 1000);
     }
   }
 }

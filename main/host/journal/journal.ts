@@ -9,7 +9,7 @@ export type JournalGroup = 'fail-closed' | 'tunnel' | 'dns';
 export type UndoStep =
   /** A line for `ip -batch`: "rule del …". */
   | { readonly kind: 'ip'; readonly family: 4 | 6; readonly line: string }
-  | { readonly kind: 'firewall-table'; readonly name: string }
+  | { readonly kind: 'firewall-table'; readonly family: 'inet' | 'arp'; readonly name: string }
   /** `path` is absolute, `value` what was there. */
   | { readonly kind: 'kernel-setting'; readonly path: string; readonly value: string }
   /** Taken back only while the file still begins with `marker`: else someone else has written it since. */
@@ -136,7 +136,7 @@ export function stepKey(step: UndoStep): string {
     case 'ip':
       return `ip ${step.family} ${step.line}`;
     case 'firewall-table':
-      return `firewall-table ${step.name}`;
+      return `firewall-table ${step.family} ${step.name}`;
     case 'kernel-setting':
     case 'file':
       return `${step.kind} ${step.path}`;

@@ -6,7 +6,7 @@ import { formatAddress, parseAddress } from '../../engine/packet/address.ts';
 import { resolverMarker, setResolvedLink, usesResolved, writeResolver } from '../dns/linux.ts';
 import { checkHost } from '../doctor/linux.ts';
 import { loadRuleset, readTableCounters } from '../firewall/linux.ts';
-import { rulesetText } from '../firewall/ruleset-linux.ts';
+import { neighbourRulesetText, rulesetText } from '../firewall/ruleset-linux.ts';
 import { captureFile } from '../journal/file-image.ts';
 import { type FileImage, Journal, type JournalGroup, type UndoStep } from '../journal/journal.ts';
 import { setLinkMtu } from '../link/linux.ts';
@@ -51,18 +51,20 @@ class LinuxHostNetwork implements HostNetwork {
     return this.#enqueue(async () => {
       const local = configuration.allowLocalNetwork ? this.#localNetworks(configuration) : [];
       const ruleset = rulesetText(configuration, local);
+      const neighbours = neighbourRulesetText(configuration);
       const routes = usable(failClosedRoutes(configuration, local));
       this.#tableName = configuration.tableName;
       await this.#change(
         'fail-closed',
         [
           ...this.#sourceValidation(),
-          { kind: 'firewall-table', name: configuration.tableName },
+          { kind: 'firewall-table', family: 'inet', name: configuration.tableName },
+          { kind: 'firewall-table', family: 'arp', name: configuration.tableName },
           ...routes.map(undoOf),
         ],
         async () => {
           honourMarks();
-          await Promise.all([loadRuleset(ruleset), makeIpChanges(routes)]);
+          await Promise.all([loadRuleset(ruleset, neighbours), makeIpChanges(routes)]);
         },
       );
       if (configuration.lockdown) installLockdown(this.#lockdownPlaces, ruleset);

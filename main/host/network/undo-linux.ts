@@ -59,7 +59,7 @@ export function describe(step: UndoStep): string {
     case 'ip':
       return `IPv${step.family} ${step.line.replace(' del ', ' ')}`;
     case 'firewall-table':
-      return `firewall table ${step.name}`;
+      return `firewall table ${step.family} ${step.name}`;
     case 'kernel-setting':
       return `${step.path} (back to ${step.value})`;
     case 'file':
@@ -76,7 +76,7 @@ async function undoOne(step: UndoStep, dns: DnsPlaces): Promise<boolean> {
       await undoIpChanges([{ family: step.family, line: step.line }]);
       return true;
     case 'firewall-table':
-      await deleteTable(step.name);
+      await deleteTable(step.family, step.name);
       return true;
     case 'kernel-setting':
       writeFileSync(step.path, step.value);
