@@ -170,6 +170,7 @@ function importsOf(source: string): readonly Import[] {
   }
   for (const match of source.matchAll(dynamic)) {
     const before = source.slice(source.lastIndexOf('\n', match.index) + 1, match.index);
+    if (/^\s*async\s+$/.test(before)) continue; // a method of that name
     if (/['"`]/.test(withoutStrings(before).replaceAll("''", ''))) continue;
     found.push({ specifier: match[2], typeOnly: false, line: lineAt(source, match.index) });
   }

@@ -11,13 +11,10 @@ function fold(sum: u64): u32 {
 
 function lanes(accumulator: v128): u64 {
   return (
-    <u64>i32x4.extract_lane(accumulator, 0) & 0xffffffff
-  ) + (
-    <u64>i32x4.extract_lane(accumulator, 1) & 0xffffffff
-  ) + (
-    <u64>i32x4.extract_lane(accumulator, 2) & 0xffffffff
-  ) + (
-    <u64>i32x4.extract_lane(accumulator, 3) & 0xffffffff
+    (<u64>i32x4.extract_lane(accumulator, 0) & 0xffffffff) +
+    (<u64>i32x4.extract_lane(accumulator, 1) & 0xffffffff) +
+    (<u64>i32x4.extract_lane(accumulator, 2) & 0xffffffff) +
+    (<u64>i32x4.extract_lane(accumulator, 3) & 0xffffffff)
   );
 }
 
