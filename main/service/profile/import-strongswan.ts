@@ -1,0 +1,317 @@
+// Profiles of strongSwan's app for Android (.sswan, JSON) as profiles of ours, with the credentials that they bring.
+import { z } from 'zod';
+import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
+import type { FilterRowText } from '../../engine/policy/row.ts';
+import { parseCertificate } from '../../keys/credentials/certificate.ts';
+import { formatCertificates } from '../../keys/credentials/pem.ts';
+import { openPkcs12 } from '../../keys/credentials/pkcs12.ts';
+import { type CredentialKind, systemAuthorities } from '../../keys/credentials/store.ts';
+import type { Profile } from './contract.ts';
+import { parseIdentity } from './identity.ts';
+import { parseProfile, validateProfile } from './parse.ts';
+import {
+  defaultEspProposals,
+  defaultIkeProposals,
+  type ProposalReading,
+  ProposalTextError,
+  readEspProposals,
+  readIkeProposals,
+} from './proposal.ts';
+import { profileNamePattern, profileNameRule } from './schema.ts';
+import { formatProfile } from './write.ts';
+
+export interface ImportedProfile {
+  readonly name: string;
+  /** TOML, the remarks as comments at its top. */
+  readonly text: string;
+  /** To be stored under these names; the bytes of private keys are to be wiped then. */
+  readonly credentials: readonly ImportedCredential[];
+  /** What was left out or decided, and what to do next; for a person. */
+  readonly remarks: readonly string[];
+}
+
+export interface ImportedCredential {
+  readonly kind: CredentialKind;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The file cannot be taken over; the message says why. */
+export class ImportError extends Error {
+  override readonly name = 'ImportError';
+}
+
+export interface ImportOptions {
+  /** Instead of the one made from the profile's title. */
+  readonly name?: string;
+  /** UTF-8; opens the key in the file. */
+  readonly passphrase?: Uint8Array;
+}
+
+/**
+ * Reads a .sswan file. Throws ImportError, or CredentialError where the key in it needs a passphrase ("passphrase-
+ * needed"), another one ("passphrase-wrong"), or is not supported ("invalid").
+ */
+export async function importStrongSwan(
+  content: Uint8Array,
+  options: ImportOptions = {},
+): Promise<ImportedProfile> {
+  const source = read(content);
+  refuseType(source.type);
+  const name = options.name ?? nameFrom(source.name);
+  if (!profileNamePattern.test(name)) throw new ImportError(`"${name}": ${profileNameRule}`);
+  const draft: Draft = { name, source, remarks: [], credentials: [] };
+  const authorities = await takeCredentials(draft, options.passphrase);
+  const profile = toProfile(draft, authorities);
+  noteWhatIsLeftOut(draft);
+  const remarks = [`Imported from the strongSwan profile "${source.name}".`, ...draft.remarks];
+  const text = formatProfile(profile, remarks);
+  checkOwnText(text, name);
+  return { name, text, credentials: draft.credentials, remarks: draft.remarks };
+}
+
+/** What came from the file is checked like what a person writes. */
+function checkOwnText(text: string, name: string): void {
+  const [problem] = validateProfile(text, name);
+  if (problem) throw new ImportError(`${problem.key ?? 'the profile'}: ${problem.message}`);
+}
+
+interface Draft {
+  readonly name: string;
+  readonly source: Source;
+  readonly remarks: string[];
+  readonly credentials: ImportedCredential[];
+}
+
+const textList = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(/[\s,]+/).filter((each) => each !== '')),
+]);
+
+/** Keys of the format that mean nothing here are passed over; those that would change something are remarked on. */
+const sourceSchema = z.object({
+  uuid: z.string().optional(),
+  name: z.string().min(1).max(200),
+  type: z.string(),
+  remote: z.object({
+    addr: z.string().min(1).max(253),
+    port: z.number().int().min(1).max(65_535).optional(),
+    id: z.string().optional(),
+    cert: z.string().optional(),
+    revocation: z.unknown().optional(),
+  }),
+  local: z
+    .object({ p12: z.string().optional(), id: z.string().optional(), eap_id: z.string().optional() })
+    .optional(),
+  'ike-proposal': z.string().max(500).optional(),
+  'esp-proposal': z.string().max(500).optional(),
+  'split-tunneling': z
+    .object({
+      subnets: textList.optional(),
+      excluded: textList.optional(),
+      'block-ipv4': z.boolean().optional(),
+      'block-ipv6': z.boolean().optional(),
+    })
+    .optional(),
+  mtu: z.number().int().optional(),
+  'nat-keepalive': z.number().int().optional(),
+  'dns-servers': textList.optional(),
+  apps: z.unknown().optional(),
+  'excluded-apps': z.unknown().optional(),
+});
+type Source = z.output<typeof sourceSchema>;
+
+function read(content: Uint8Array): Source {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    throw new ImportError('this is no .sswan file: it is not JSON in UTF-8');
+  }
+  const result = sourceSchema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new ImportError(`this is no .sswan file: ${problems.slice(0, 3).join('; ')}`);
+}
+
+function refuseType(type: string): void {
+  if (type === 'ikev2-cert') return;
+  if (type.includes('eap')) {
+    throw new ImportError(
+      `profiles of the type "${type}" log in by EAP, which is not supported yet; ask for one with a certificate (ikev2-cert)`,
+    );
+  }
+  throw new ImportError(`profiles of the type "${type}" are not supported; "ikev2-cert" is`);
+}
+
+/** "Büro Zürich" becomes "buro-zurich". */
+function nameFrom(title: string): string {
+  const plain = title.normalize('NFKD').toLowerCase().replace(/\p{M}/gu, '');
+  const slug = plain.replace(/[^a-z0-9_.-]+/g, '-').replace(/^[^a-z0-9]+/, '');
+  return slug.slice(0, 32).replace(/[-_.]+$/, '') || 'imported';
+}
+
+/** The names of the authorities that may vouch for the gateway. */
+async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined): Promise<string[]> {
+  const { name, source, remarks, credentials } = draft;
+  const authorities: Uint8Array[] = [];
+  if (source.remote.cert !== undefined) authorities.push(decodeCertificate(source.remote.cert));
+  if (source.local?.p12 !== undefined) {
+    const file = decodeBase64(source.local.p12, 'local.p12');
+    const opened = await openPkcs12(file, `the key of "${source.name}"`, passphrase);
+    credentials.push({ kind: 'private-key', name, bytes: opened.privateKey });
+    credentials.push({
+      kind: 'certificate',
+      name,
+      bytes: Buffer.from(formatCertificates(opened.certificates)),
+    });
+    if (authorities.length === 0) authorities.push(...opened.authorities);
+  } else {
+    remarks.push(
+      `The file brings no certificate of yours: store the certificate and its private key under the name "${name}".`,
+    );
+  }
+  if (authorities.length > 0) {
+    credentials.push({ kind: 'authority', name, bytes: Buffer.from(formatCertificates(authorities)) });
+  }
+  if (source.remote.cert !== undefined) return [name];
+  remarks.push(
+    'The file does not say who may vouch for the gateway: the authorities of this computer may. Name the right one in "authorities" if you know it.',
+  );
+  return authorities.length > 0 ? [name, systemAuthorities] : [systemAuthorities];
+}
+
+function decodeCertificate(text: string): Uint8Array {
+  const der = decodeBase64(text, 'remote.cert');
+  if (!parseCertificate(der)) throw new ImportError('remote.cert is no certificate that can be read');
+  return der;
+}
+
+function decodeBase64(text: string, key: string): Uint8Array {
+  const plain = text.replace(/\s/g, '');
+  if (plain === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) throw new ImportError(`${key} is not base64`);
+  return new Uint8Array(Buffer.from(plain, 'base64'));
+}
+
+function toProfile(draft: Draft, authorities: readonly string[]): Profile {
+  const { name, source } = draft;
+  const address = source.remote.addr;
+  const base = parseProfile(
+    '[gateway]\naddress = "gateway.example"\n[authentication]\nmethod = "certificate"\ncertificate = "x"\nauthorities = ["x"]\n',
+    name,
+  );
+  const subnets = prefixes(draft, source['split-tunneling']?.subnets, 'split-tunneling.subnets');
+  const mtu = source.mtu;
+  const keepalive = source['nat-keepalive'];
+  return {
+    ...base,
+    gateway: { address, port: source.remote.port ?? 500, identity: identity(source.remote.id, 'remote.id') },
+    local: { identity: identity(source.local?.id, 'local.id') },
+    authentication: { method: 'certificate', certificate: name, privateKey: name, authorities },
+    peerAuthentication: { method: 'certificate', authorities },
+    ike: {
+      ...base.ike,
+      proposals: proposals(draft, 'ike-proposal', readIkeProposals) ?? defaultIkeProposals,
+      natKeepaliveSeconds:
+        keepalive !== undefined && keepalive >= 1 ? keepalive : base.ike.natKeepaliveSeconds,
+    },
+    esp: {
+      ...base.esp,
+      proposals: proposals(draft, 'esp-proposal', readEspProposals) ?? defaultEspProposals,
+    },
+    network: {
+      ...base.network,
+      protect: subnets.length > 0 ? subnets : 'gateway',
+      mtu: mtu !== undefined && mtu >= 576 && mtu <= 65_535 ? mtu : undefined,
+    },
+    filter: filterRows(draft, subnets),
+  };
+}
+
+function identity(text: string | undefined, key: string): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  try {
+    parseIdentity(text);
+    return text;
+  } catch (error) {
+    throw new ImportError(`${key}: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+function proposals<Proposal>(
+  { source, remarks }: Draft,
+  key: 'ike-proposal' | 'esp-proposal',
+  reader: (text: string, lenient: boolean) => ProposalReading<Proposal>,
+): readonly Proposal[] | undefined {
+  const text = source[key];
+  if (text === undefined || text === '') return undefined;
+  try {
+    const { proposals: found, unsupported } = reader(text, true);
+    if (unsupported.length > 0) {
+      remarks.push(`Of ${key} "${text}", ${unsupported.join(', ')} is not supported and was left out.`);
+    }
+    if (found.length <= maximumProposals) return found;
+    remarks.push(
+      `${key} "${text}" stands for ${found.length} proposals; the first ${maximumProposals} were taken.`,
+    );
+    return found.slice(0, maximumProposals);
+  } catch (error) {
+    if (!(error instanceof ProposalTextError)) throw error;
+    remarks.push(`${key}: ${error.message}. All that we have is offered instead.`);
+    return undefined;
+  }
+}
+
+const maximumProposals = 24;
+
+function prefixes({ remarks }: Draft, texts: readonly string[] | undefined, key: string): string[] {
+  return (texts ?? []).flatMap((text) => {
+    if (parsePrefix(text)) return [text];
+    remarks.push(`${key}: "${text}" is no prefix and was left out.`);
+    return [];
+  });
+}
+
+/** What goes past the tunnel, and what goes nowhere unless it is sealed. */
+function filterRows(draft: Draft, subnets: readonly string[]): FilterRowText[] {
+  const split = draft.source['split-tunneling'];
+  const rows: FilterRowText[] = [];
+  const excluded = prefixes(draft, split?.excluded, 'split-tunneling.excluded');
+  for (const destination of excluded) {
+    rows.push({
+      source: 'terminal',
+      destination,
+      protocol: 'any',
+      action: 'BYPASS',
+      note: 'excluded from the tunnel',
+    });
+  }
+  for (const [key, family, everything] of [
+    ['block-ipv4', 4, '0.0.0.0/0'],
+    ['block-ipv6', 6, '::/0'],
+  ] as const) {
+    if (split?.[key] !== true || subnets.length === 0) continue;
+    const sealed = subnets.filter((subnet) => parsePrefix(subnet)?.address.family === family);
+    for (const destination of sealed) {
+      rows.push({ source: 'terminal', destination, protocol: 'any', action: 'PROTECT', profile: draft.name });
+    }
+    const note = `no IPv${family} past the tunnel`;
+    rows.push({ source: 'terminal', destination: everything, protocol: 'any', action: 'DISCARD', note });
+  }
+  return rows;
+}
+
+function noteWhatIsLeftOut({ source, remarks }: Draft): void {
+  const servers = (source['dns-servers'] ?? []).filter((server) => parseAddress(server));
+  if (servers.length > 0) {
+    remarks.push(
+      `The DNS servers ${servers.join(', ')} were left out: those that the gateway names are used.`,
+    );
+  }
+  if (source.remote.revocation !== undefined) {
+    remarks.push('Whether certificates were revoked (remote.revocation) is not checked.');
+  }
+  if (source.apps !== undefined || source['excluded-apps'] !== undefined) {
+    remarks.push('The choice of apps was left out: the tunnel serves the whole computer.');
+  }
+}
