@@ -233,3 +233,12 @@ test('inner fragments follow their first where selectors have ports', () => {
   assert.equal(check(fragment('10.2.0.1', virtual, 5, 9)), 'selector-mismatch');
   assert.equal(inner(created, fragment(server, virtual, 7, 9)), undefined, 'no ports asked for, none needed');
 });
+
+test('a later inner fragment is held to the filter even where no ports are asked for', () => {
+  const created = createFilter(
+    table([row('BYPASS', { remote: '10.1.0.0/24' }), row('PROTECT', { association: 3 })]),
+  );
+  assert.equal(inner(created, fragment(server, virtual, 7, 9)), 'inbound-policy');
+  assert.equal(inner(created, fragment('10.1.1.1', virtual, 7, 9)), undefined);
+  assert.equal(inner(created, fragment('10.1.1.1', virtual, 7, 9), 1, 4), 'inbound-policy');
+});

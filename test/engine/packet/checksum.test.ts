@@ -112,6 +112,20 @@ test('a needed checksum is completed to the right one', () => {
   }
 });
 
+test('a UDP checksum that comes out as 0 is written as 0xffff (RFC 768)', () => {
+  const fields = { ...v4, sourcePort: 5, destinationPort: 6 };
+  const length = buildUdp(memory, kernel, 0, { ...fields, payload: new Uint8Array(2) });
+  // Data that is the checksum of the rest makes the sum all ones.
+  const payload = memory.bytes.slice(26, 28);
+  buildUdp(memory, kernel, 0, { ...fields, payload });
+  assert.equal(memory.view.getUint16(26), 0xffff);
+  const view = parseAt(0, length);
+  assert.equal(verifyTransportChecksum(kernel, memory, view), true);
+  memory.view.setUint16(26, pseudoHeaderSum(view, 17, view.transportLength));
+  completeChecksum(kernel, memory, 0, length, 20, 6);
+  assert.equal(memory.view.getUint16(26), 0xffff);
+});
+
 test('incremental update gives what a new sum gives, except for the two zeros', () => {
   const word = fc.integer({ min: 0, max: 0xffff });
   fc.assert(

@@ -174,3 +174,25 @@ test('an ICMP error whose quote is cut short or nonsense is rewritten without ha
     { seed: 2, numRuns: 2000 },
   );
 });
+
+test('an ICMP query that is quoted without its identifier is not written beyond its end', () => {
+  const quote = new Uint8Array(24);
+  quote.set([0x45, 0, 0, 60, 0, 0, 0, 0, 64, 1]);
+  quote.set(newFour.bytes, 12);
+  quote[20] = 8;
+  const length = buildEcho(memory, kernel, 0, { ...four, identifier: 0, sequence: 0, payload: quote });
+  memory.bytes[20] = 3;
+  memory.bytes.fill(0xaa, length, length + 8);
+  rewriteSide(memory, kernel, parseAt(0, length), 'destination', replacement(newFour, 0x1234), 0);
+  assert.deepEqual(memory.bytes.slice(length, length + 8), new Uint8Array(8).fill(0xaa));
+});
+
+test('an ICMPv6 error whose checksum is still needed completes to the right one', () => {
+  const length = buildTcp(memory, kernel, 0, { ...six, sourcePort: 1, destinationPort: 2 });
+  const errorLength = buildIcmpError(memory, kernel, parseAt(0, length), 'no-route', 0, 10_000);
+  const view = parseAt(10_000, errorLength);
+  memory.view.setUint16(view.transportOffset + 2, pseudoHeaderSum(view, 58, view.transportLength));
+  rewriteSide(memory, kernel, view, 'destination', replacement(newSix, 9), checksumState.needed);
+  completeChecksum(kernel, memory, 10_000, errorLength, view.headerLength, 2);
+  assert.equal(verifyTransportChecksum(kernel, memory, parseAt(10_000, errorLength)), true);
+});

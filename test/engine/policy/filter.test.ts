@@ -401,3 +401,74 @@ test('many flows are bounded, and the newest still work', () => {
   created.filter.expireFlows(5001 + 180_001, 256);
   assert.equal(created.filter.flowCount, 0);
 });
+
+test('the other side cannot begin under the name of a flow whose port was moved', () => {
+  const created = standard();
+  decide(created, packet({ from: link, to: server, protocol: 'udp' }));
+  const moved = decide(created, packet({ from: virtual, to: server, protocol: 'udp' }));
+  assert.equal(moved.translate, true);
+  const verdict = new Verdict();
+  const shut = packet({
+    from: server,
+    to: '10.9.0.3',
+    protocol: 'udp',
+    sourcePort: 443,
+    destinationPort: 40_000,
+  });
+  assert.equal(checkInner(created.filter, shut, 1, everything, 1, verdict), undefined);
+  const before = created.filter.flowCount;
+  // The wire's side 192.168.1.20:40000 is free, but the terminal's side of that name is a flow already.
+  const same = packet({ from: server, to: link, protocol: 'udp', sourcePort: 443, destinationPort: 40_000 });
+  assert.equal(checkInner(created.filter, same, 1, everything, 1, verdict), undefined);
+  assert.deepEqual([verdict.flow, created.filter.flowCount], [noFlow, before]);
+  const again = decide(created, packet({ from: link, to: server, protocol: 'udp' }));
+  assert.equal(again.translate, true, 'the flow that was there is still there');
+});
+
+test('an ICMP error follows its flow where the table alone would say something else', () => {
+  const created = createFilter(
+    table([
+      row('PROTECT', { remote: '10.1.0.0/16', protocol: 17, remotePorts: 443 }),
+      row('DISCARD', { protocol: 1 }),
+    ]),
+  );
+  const verdict = new Verdict();
+  const received = packet({
+    from: server,
+    to: virtual,
+    protocol: 'udp',
+    sourcePort: 443,
+    destinationPort: 40_000,
+  });
+  assert.equal(checkInner(created.filter, received, 1, everything, 1, verdict), undefined);
+  const error = parseAt(4000, buildIcmpError(memory, kernel, received, 'prohibited', 0, 4000));
+  assert.deepEqual([decide(created, error).action, decide(created, error).reason], ['PROTECT', undefined]);
+  const other = packet({
+    from: server,
+    to: virtual,
+    protocol: 'udp',
+    sourcePort: 444,
+    destinationPort: 40_000,
+  });
+  const strange = parseAt(4000, buildIcmpError(memory, kernel, other, 'prohibited', 0, 4000));
+  assert.equal(decide(created, strange).reason, 'policy-discard');
+});
+
+test('an ICMP error that quotes a SYN does not end the flow that it is about', () => {
+  const created = standard();
+  decide(created, packet({ from: link, to: web, flags: tcpFlag.fin | tcpFlag.ack }));
+  const syn = packet({ from: link, to: web, flags: tcpFlag.syn });
+  const error = parseAt(4000, buildIcmpError(memory, kernel, syn, 'no-route', 0, 4000));
+  const verdict = new Verdict();
+  assert.equal(checkClear(created.filter, error, 1, verdict), undefined);
+  assert.equal(created.filter.flowCount, 1);
+});
+
+test('a flow without ports does not match a row for port 0 when it is looked at again', () => {
+  const rows = [row('DISCARD', { remotePorts: [{ first: 0, last: 99 }] }), row('BYPASS')];
+  const created = createFilter(table(rows));
+  const view = packet({ from: link, to: web, protocol: 47 });
+  const before = decide(created, view);
+  created.filter.setPolicy(table(rows));
+  assert.deepEqual([decide(created, view).action, decide(created, view).flow], ['BYPASS', before.flow]);
+});
