@@ -157,8 +157,17 @@ function readLines(path: string): string[] {
 function parseLine(line: string): JournalEntry | { readonly undone: readonly number[] } | undefined {
   if (line === '') return undefined;
   try {
-    return JSON.parse(line);
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isRecord(value: unknown): value is JournalEntry | { readonly undone: readonly number[] } {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('undone' in value) return Array.isArray(value.undone);
+  return (
+    'id' in value && typeof value.id === 'number' && 'step' in value && 'group' in value && 'boot' in value
+  );
 }

@@ -49,6 +49,7 @@ class LinuxHostNetwork implements HostNetwork {
 
   applyFailClosed(configuration: FailClosedConfiguration): Promise<void> {
     return this.#enqueue(async () => {
+      await this.#settleEarlierBoots();
       const local = configuration.allowLocalNetwork ? this.#localNetworks(configuration) : [];
       const ruleset = rulesetText(configuration, local);
       const neighbours = neighbourRulesetText(configuration);
@@ -81,6 +82,7 @@ class LinuxHostNetwork implements HostNetwork {
 
   applyTunnel(configuration: TunnelConfiguration): Promise<void> {
     return this.#enqueue(async () => {
+      await this.#settleEarlierBoots();
       const routes = usable(tunnelRoutes(configuration, (prefix) => realSource(prefix, configuration.mark)));
       await this.#change('tunnel', [...this.#sourceValidation(), ...routes.map(undoOf)], async () => {
         honourMarks();
@@ -96,6 +98,7 @@ class LinuxHostNetwork implements HostNetwork {
 
   applyDns(configuration: DnsConfiguration): Promise<void> {
     return this.#enqueue(async () => {
+      await this.#settleEarlierBoots();
       if (usesResolved(this.#dnsPlaces)) {
         const { interfaceName } = configuration;
         await this.#change('dns', [{ kind: 'resolved-link', interfaceName }], () =>
@@ -148,7 +151,6 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   async #change(group: JournalGroup, steps: readonly UndoStep[], make: () => Promise<void>): Promise<void> {
-    await this.#settleEarlierBoots();
     const stale = this.#journal.begin(group, steps);
     await make();
     // What is new stands before what is old goes: nothing is open in between.
