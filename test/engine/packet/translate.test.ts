@@ -175,6 +175,20 @@ test('an ICMP error whose quote is cut short or nonsense is rewritten without ha
   );
 });
 
+test('an ICMP error whose quote ends ahead of the quoted checksum still verifies', () => {
+  for (const [fields, to] of [
+    [four, newFour],
+    [six, newSix],
+  ] as const) {
+    const length = buildTcp(memory, kernel, 0, { ...fields, sourcePort: 1, destinationPort: 2 });
+    const sent = parseAt(0, length);
+    const cut = Object.assign(sent, { length: sent.headerLength + 8 });
+    const errorLength = buildIcmpError(memory, kernel, cut, 'no-route', 0, 10_000);
+    rewriteSide(memory, kernel, parseAt(10_000, errorLength), 'destination', replacement(to, 9), 0);
+    assert.equal(verifyTransportChecksum(kernel, memory, parseAt(10_000, errorLength)), true);
+  }
+});
+
 test('an ICMP query that is quoted without its identifier is not written beyond its end', () => {
   const quote = new Uint8Array(24);
   quote.set([0x45, 0, 0, 60, 0, 0, 0, 0, 64, 1]);
@@ -189,7 +203,9 @@ test('an ICMP query that is quoted without its identifier is not written beyond 
 
 test('an ICMPv6 error whose checksum is still needed completes to the right one', () => {
   const length = buildTcp(memory, kernel, 0, { ...six, sourcePort: 1, destinationPort: 2 });
-  const errorLength = buildIcmpError(memory, kernel, parseAt(0, length), 'no-route', 0, 10_000);
+  // Quoted without its TCP checksum, which would make up for the address.
+  const sent = Object.assign(parseAt(0, length), { length: 48 });
+  const errorLength = buildIcmpError(memory, kernel, sent, 'no-route', 0, 10_000);
   const view = parseAt(10_000, errorLength);
   memory.view.setUint16(view.transportOffset + 2, pseudoHeaderSum(view, 58, view.transportLength));
   rewriteSide(memory, kernel, view, 'destination', replacement(newSix, 9), checksumState.needed);

@@ -468,7 +468,8 @@ test('a flow without ports does not match a row for port 0 when it is looked at 
   const rows = [row('DISCARD', { remotePorts: [{ first: 0, last: 99 }] }), row('BYPASS')];
   const created = createFilter(table(rows));
   const view = packet({ from: link, to: web, protocol: 47 });
-  const before = decide(created, view);
+  decide(created, view);
   created.filter.setPolicy(table(rows));
-  assert.deepEqual([decide(created, view).action, decide(created, view).flow], ['BYPASS', before.flow]);
+  const answer = packet({ from: web, to: link, protocol: 47 });
+  assert.equal(checkClear(created.filter, answer, 1, new Verdict()), undefined);
 });
