@@ -12,7 +12,9 @@ import {
   parseFilter,
   storeFilter,
 } from '../../../main/service/configuration/filter-file.ts';
+import { filterNames } from '../../../main/service/configuration/filter-row.ts';
 import { InvalidFileError } from '../../../main/service/configuration/problem.ts';
+import { namesOf } from '../../../main/service/filter/names.ts';
 
 const addresses = fc.constantFrom(
   'any',
@@ -21,7 +23,7 @@ const addresses = fc.constantFrom(
   'local-network',
   '10.1.0.0/16',
   '10.1.0.5-10.1.0.9',
-  'fd00::/8, 2001:db8::1',
+  'fd00::/8, 192.0.2.1',
 );
 const transport = fc.record({
   protocol: fc.constantFrom('tcp', 'udp', '132'),
@@ -29,13 +31,14 @@ const transport = fc.record({
   destinationPorts: fc.constantFrom(undefined, '443', '80, 8000-8080'),
 });
 const icmp = fc.record({
-  protocol: fc.constantFrom('icmp', 'icmpv6'),
+  protocol: fc.constant('icmp'),
   destinationPorts: fc.constantFrom(undefined, '8', '3/4'),
 });
 const other = fc.record({ protocol: fc.constantFrom('any', '47') });
 const action = fc.oneof(
   fc.record({ action: fc.constant('PROTECT' as const), profile: fc.constantFrom('office', 'a-1.b') }),
   fc.record({ action: fc.constantFrom('BYPASS' as const, 'DISCARD' as const) }),
+  fc.record({ action: fc.constant('BYPASS' as const), allowInbound: fc.constant(true) }),
 );
 const row = fc
   .tuple(
@@ -100,8 +103,8 @@ protocol = "icmp"
     (error) => {
       assert.ok(error instanceof InvalidFileError);
       assert.deepEqual(error.message.split('\n'), [
-        'filter.toml:6:1: filter[2].destination: "10.0.0.1/8" is no address, prefix, range "first-last" or name (any, terminal, gateway, local-network, on-link, loopback)',
-        'filter.toml:11:1: filter[3].destination_ports: "90-80" should be like "443" or "8000-8080", several separated by commas',
+        'filter.toml:6:1: filter[2].destination: "10.0.0.1/8" is no prefix: the bits behind the prefix length must be zero, as in 10.1.0.0/16',
+        'filter.toml:11:1: filter[3].destination_ports: "90-80" is no port (0 to 65535) and no range such as 8000-8080',
         'filter.toml:14:1: filter[4].action: may be "PROTECT", "BYPASS" or "DISCARD", not "DROP"',
       ]);
       return true;
@@ -109,10 +112,14 @@ protocol = "icmp"
   );
   assert.throws(
     () => parseFilter('[[filter]]\naction = "BYPASS"\ndestination_ports = "80"\n', 'filter.toml'),
-    /filter\.toml:3:1: filter\[1\]\.destination_ports: needs a protocol that has ports/,
+    /filter\.toml:3:1: filter\[1\]\.destination_ports: ports need a protocol that has them/,
   );
   assert.throws(
     () => parseFilter('[[filter]]\naction = "PROTECT"\n', 'filter.toml'),
     /filter\.toml:1:3: filter\[1\]: needs the profile that protects/,
   );
+});
+
+test('the names that a row may use are those that the filter knows', () => {
+  assert.deepEqual([...namesOf(undefined, [], 'sealnic0', []).keys()].sort(), [...filterNames].sort());
 });
