@@ -314,13 +314,13 @@ export class PacketPath implements DataPlane {
     const { totals } = this.#options.counters;
     totals[totalIndex.datagramsReceived]! += 1;
     // 1
+    if (length === 1 && this.#memory.bytes[offset] === 0xff) {
+      totals[totalIndex.keepalives]! += 1;
+      return;
+    }
     if (batch.peer[entry] === noPeer && this.#options.isPlainIke(batch, entry)) {
       totals[totalIndex.ikeDatagrams]! += 1;
       this.#options.deliverIke(offset, length, batch, entry);
-      return;
-    }
-    if (length === 1 && this.#memory.bytes[offset] === 0xff) {
-      totals[totalIndex.keepalives]! += 1;
       return;
     }
     if (length < 4) {

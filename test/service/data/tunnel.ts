@@ -1,5 +1,6 @@
 // Two data threads in two network namespaces with a wire between them and keys set by hand.
 import { execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { parseAddress, parsePrefix, prefixToRange } from '../../../main/engine/packet/address.ts';
 import type { PolicyRow } from '../../../main/engine/policy/row.ts';
@@ -180,21 +181,35 @@ export function inside(namespace: string, ...words: string[]): string {
   return run('ip', 'netns', 'exec', namespace, ...words);
 }
 
-/** Starts a command in a namespace; resolves with its exit code and output when it ends. */
-export function startInside(
-  namespace: string,
-  ...words: string[]
-): { readonly done: Promise<{ code: number | null; output: string }>; stop(): void } {
+export interface StartedCommand {
+  readonly done: Promise<{ code: number | null; output: string }>;
+  /** Resolves once the output contains the text, or the command has ended. */
+  said(text: string): Promise<void>;
+  stop(): void;
+}
+
+/** Starts a command in a namespace. */
+export function startInside(namespace: string, ...words: string[]): StartedCommand {
   const child = spawn('ip', ['netns', 'exec', namespace, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  child.stdout.on('data', (chunk) => {
-    output += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    output += chunk;
-  });
+  const spoke = new EventEmitter();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+      spoke.emit('output');
+    });
+  }
   const done = new Promise<{ code: number | null; output: string }>((resolve) =>
     child.once('close', (code) => resolve({ code, output })),
   );
-  return { done, stop: () => child.kill('SIGKILL') };
+  return {
+    done,
+    async said(text) {
+      const ended = done.then(() => true);
+      while (!output.includes(text)) {
+        if (await Promise.race([ended, once(spoke, 'output').then(() => false)])) return;
+      }
+    },
+    stop: () => child.kill('SIGKILL'),
+  };
 }
