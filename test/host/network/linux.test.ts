@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openAdapter } from '../../../main/host/adapter/linux.ts';
+import { openUnderlay } from '../../../main/host/underlay/linux.ts';
 import { cannotRun, outcome } from '../namespace.ts';
 import { createTestMemory } from '../pump.ts';
 import { failClosed, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
 
 const skip = cannotRun;
+const tooBig = fileURLToPath(new URL('../too_big.py', import.meta.url));
 const crashed = fileURLToPath(new URL('./crashing.ts', import.meta.url));
 
 function openTunnel(office: Office) {
@@ -196,11 +198,43 @@ test('neighbours are answered by a strict reverse path filter though the local n
         protectedPrefixes: ['0.0.0.0/0'],
         allowLocalNetwork: false,
       });
-      office.server.run('ip neigh flush dev eth0');
+      for (const namespace of [office.server, office.laptop]) namespace.run('ip neigh flush dev eth0');
       office.server.succeeds('ping -n -c 1 -W 0.3 192.168.5.10');
       assert.match(office.server.run('ip neigh show 192.168.5.10'), /lladdr/, `mode ${mode}`);
+      const seen = office.seen(gateway[6]);
+      office.misses(gateway[6], `-m ${mark}`);
+      assert.equal(office.seen(gateway[6]), seen + 1, 'IPv6 neighbours too');
       await host.removeFailClosed();
     }
+  });
+});
+
+test('word of a narrow path to the gateway comes in, and no other', { skip }, async () => {
+  const office = new Office();
+  await office.laptop.during(async () => {
+    office.laptop.run('sysctl -qw net.ipv4.conf.all.rp_filter=1');
+    const host = office.open();
+    for (const [family, own] of [
+      [4, '192.168.5.10'],
+      [6, '2001:db8::10'],
+    ] as const) {
+      const underlay = openUnderlay({ port: 0, family, mark, offload: true }, createTestMemory());
+      const mtuTowards = (address: string) =>
+        /mtu (\d+)/.exec(office.laptop.run(`ip route get ${address} mark ${mark}`))?.[1];
+      const tell = (about: string, port: number, mtu: number) =>
+        office.server.run(`python3 ${tooBig} ${outside[family]} ${own} ${port} ${about} ${mtu}`);
+      const shut = { ...failClosed, protectedPrefixes: ['0.0.0.0/0', '::/0'], allowLocalNetwork: false };
+      await host.applyFailClosed(shut);
+      tell(outside[family], underlay.localPort, 1300);
+      assert.equal(mtuTowards(outside[family]), undefined);
+      tell(gateway[family], underlay.localPort, 1310);
+      assert.equal(mtuTowards(gateway[family]), '1310');
+      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [underlay.localPort] });
+      tell(inner[family], underlay.localPort, 1320);
+      assert.equal(mtuTowards(inner[family]), '1320');
+      underlay.close();
+    }
+    await host.removeFailClosed();
   });
 });
 
