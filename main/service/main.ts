@@ -137,6 +137,7 @@ async function serve(
   const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
   for (const change of undone) log('info', `undone after an earlier service: ${change}`);
   await tunnel.refresh();
+  tunnel.prepare();
   const watch = host.watchTerminal(() => {
     connections
       .networkChanged()

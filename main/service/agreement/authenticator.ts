@@ -31,6 +31,7 @@ export class Authenticator {
     proof: PeerProof,
   ): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }> {
     const authorities = this.#store.authorities(profile.peerAuthentication.authorities);
-    return verifyPeer(proof, authorities, new Date());
+    const peerRole = profile.role === 'gateway' ? 'client' : 'gateway';
+    return verifyPeer(proof, authorities, new Date(), peerRole);
   }
 }

@@ -225,7 +225,7 @@ export class Connection implements AgreementParty {
         this.#run(this.#agree(), undefined, 'closed');
         return;
       case 'configure':
-        this.#run(this.#configure(), 'configured', 'configure-failed');
+        this.#run(this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
         this.#releaseIke(effect.abrupt);
@@ -266,11 +266,28 @@ export class Connection implements AgreementParty {
 
   async #prepare(): Promise<void> {
     const { tunnel } = this.#surroundings;
-    const [addresses] = await Promise.all([this.#resolveGateway(), tunnel.open('client')]);
-    const remote = await tunnel.firstReachable(addresses, this.profile.gateway.port);
+    const { port } = this.profile.gateway;
+    const reaching = this.#resolveGateway().then((addresses) => tunnel.firstReachable(addresses, port));
+    const [remote] = await Promise.all([reaching, this.#openTunnel()]);
     if (remote === undefined) throw new ConnectionProblem({ code: 'no-network' });
     this.#remote = remote;
-    await tunnel.contribute(this.#contribution());
+    await this.#contribute();
+  }
+
+  async #openTunnel(): Promise<void> {
+    try {
+      await this.#surroundings.tunnel.open('client');
+    } catch (error) {
+      throw new ConnectionProblem({ code: 'adapter-failed', detail: describe(error) });
+    }
+  }
+
+  async #contribute(): Promise<void> {
+    try {
+      await this.#surroundings.tunnel.contribute(this.#contribution());
+    } catch (error) {
+      throw new ConnectionProblem({ code: 'network-failed', detail: describe(error) });
+    }
   }
 
   async #resolveGateway(): Promise<readonly IpAddress[]> {
@@ -290,10 +307,6 @@ export class Connection implements AgreementParty {
     const local = tunnel.localEndpointTowards(remote);
     const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, local.address);
     this.#ike = agreement.connect(this, configuration, local, remote);
-  }
-
-  async #configure(): Promise<void> {
-    await this.#surroundings.tunnel.contribute(this.#contribution());
   }
 
   #releaseIke(abrupt: boolean): void {

@@ -16,7 +16,7 @@ import type { BypassLink, BypassLinkOptions, OpenBypassLink } from '../../host/u
 import { loadOpenBypassLink, loadOpenUnderlay } from '../../host/underlay/index.ts';
 import { monotonicMilliseconds } from './clock.ts';
 import { IkeHandOver, type OpenedUnderlay } from './ike-hand-over.ts';
-import type { DataThreadStart, FromData, ToData } from './messages.ts';
+import type { DataThreadOptions, DataThreadStart, FromData, ToData } from './messages.ts';
 import { opensslBackend } from './openssl-backend.ts';
 import { createPacketResources, type PacketResources } from './packet-resources.ts';
 
@@ -50,11 +50,14 @@ export class DataLoop {
   #stopping = false;
 
   /** Opens everything and reports 'ready' with what it opened; throws the system's reason where it cannot. */
-  static async open(start: DataThreadStart, post: (message: FromData) => void): Promise<DataLoop> {
+  static async open(
+    start: DataThreadStart,
+    options: DataThreadOptions,
+    post: (message: FromData) => void,
+  ): Promise<DataLoop> {
     const openAdapter = await loadOpenAdapter();
     const openUnderlay = await loadOpenUnderlay();
     const openBypassLink = await loadOpenBypassLink();
-    const { options } = start;
     if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
     const resources = createPacketResources(options.underlays.length);
     const underlays: OpenedUnderlay[] = [];
@@ -64,14 +67,19 @@ export class DataLoop {
         underlays.push({ underlay: opened, family: underlay.family, plainIke });
       }
       const adapter = openAdapter(options.adapter, resources.memory);
-      return new DataLoop(start, post, { resources, underlays, adapter, openBypassLink });
+      return new DataLoop(start, options, post, { resources, underlays, adapter, openBypassLink });
     } catch (error) {
       for (const { underlay } of underlays) underlay.close();
       throw error;
     }
   }
 
-  private constructor(start: DataThreadStart, post: (message: FromData) => void, opened: Opened) {
+  private constructor(
+    start: DataThreadStart,
+    options: DataThreadOptions,
+    post: (message: FromData) => void,
+    opened: Opened,
+  ) {
     this.#post = post;
     this.#port = start.port;
     this.#wakeDescriptor = start.wakeDescriptor;
@@ -105,7 +113,7 @@ export class DataLoop {
       flushSends: (index) => this.#flushSends(index),
       flushWrites: () => this.#flushWrites(),
     });
-    this.#setBypassLinks(start.options.bypassLinks);
+    this.#setBypassLinks(options.bypassLinks);
     const portOf = (family: 4 | 6): number =>
       this.#underlays.find((opened) => opened.family === family)?.underlay.localPort ?? 0;
     post({

@@ -100,9 +100,8 @@ export interface VerdictSample {
   readonly length: number;
 }
 
-/** Handed to the worker at its start. */
+/** Handed to the worker at its start; what to open follows as its first message, a DataThreadOptions. */
 export interface DataThreadStart {
-  readonly options: DataThreadOptions;
   /** Buffers of the PathCounters. */
   readonly counters: ArrayBufferLike;
   readonly rowCounters: ArrayBufferLike;

@@ -61,10 +61,21 @@ export class DataThread extends EventEmitter<DataThreadEvents> implements DataPl
    * Starts the thread and opens adapter, sockets and bypass links. Rejects with the system's reason where one of them
    * cannot be opened. `secrets` is where the key material of installed SAs lies.
    */
-  static async start(options: DataThreadOptions, secrets: SecretMemory): Promise<DataThread> {
-    const link = createLink(options, secrets);
-    const information = await link.ready;
-    return new DataThread(link, information);
+  static start(options: DataThreadOptions, secrets: SecretMemory): Promise<DataThread> {
+    return DataThread.prepare(secrets)(options);
+  }
+
+  /**
+   * Starts a thread that has everything loaded and nothing opened, so that a connection need not wait for that. What
+   * it returns opens it, once. A thread that is never opened does not keep the process alive.
+   */
+  static prepare(secrets: SecretMemory): (options: DataThreadOptions) => Promise<DataThread> {
+    const link = createLink(secrets);
+    return async (options) => {
+      link.worker.ref();
+      link.worker.postMessage(options);
+      return new DataThread(link, await link.ready);
+    };
   }
 
   private constructor(link: Link, information: DataThreadInformation) {
@@ -224,12 +235,11 @@ interface Link {
   receive: (message: FromData) => void;
 }
 
-function createLink(options: DataThreadOptions, secrets: SecretMemory): Link {
+function createLink(secrets: SecretMemory): Link {
   const counters = createPathCounters();
   const channel = new MessageChannel();
   const wakeDescriptor = createEventDescriptor();
   const start: DataThreadStart = {
-    options,
     counters: counters.buffer,
     rowCounters: counters.rowBuffer,
     wakeDescriptor,
@@ -240,6 +250,7 @@ function createLink(options: DataThreadOptions, secrets: SecretMemory): Link {
     transferList: [channel.port2],
     name: 'sealnic-data',
   });
+  worker.unref();
   const ready = Promise.withResolvers<DataThreadInformation>();
   const ended = Promise.withResolvers<void>();
   const link: Link = {

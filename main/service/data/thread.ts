@@ -1,12 +1,15 @@
 // The data thread's entry: a worker that owns the adapter and the sockets and does nothing but move packets.
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataLoop } from './data-loop.ts';
-import type { DataThreadStart, FromData } from './messages.ts';
+import type { DataThreadOptions, DataThreadStart, FromData } from './messages.ts';
 
 const post = (message: FromData): void => parentPort?.postMessage(message);
 
 try {
-  const loop = await DataLoop.open(workerData as DataThreadStart, post);
+  if (parentPort === null) throw new Error('The data thread is a worker, not a program.');
+  const [options] = (await once(parentPort, 'message')) as [DataThreadOptions];
+  const loop = await DataLoop.open(workerData as DataThreadStart, options, post);
   loop.run();
   post({ type: 'stopped' });
 } catch (error) {

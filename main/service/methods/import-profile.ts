@@ -1,26 +1,23 @@
-// Profiles written for other programs.
+// Profiles written for other programs: today strongSwan's .sswan files.
 import { ControlError } from '../../control/failure.ts';
-import type { CredentialKind } from '../../keys/credentials/store.ts';
-
-export interface ImportedProfile {
-  readonly name: string;
-  /** TOML. */
-  readonly text: string;
-  readonly credentials: readonly {
-    readonly kind: CredentialKind;
-    readonly name: string;
-    readonly bytes: Uint8Array;
-  }[];
-  /** For a person. */
-  readonly remarks: readonly string[];
-}
+import { CredentialError } from '../../keys/credentials/credential-error.ts';
+import { ImportError, type ImportedProfile, importStrongSwan } from '../profile/import-strongswan.ts';
 
 /** Throws ControlError import-unsupported, passphrase-needed or passphrase-wrong. */
 export async function importForeignProfile(
-  _content: Uint8Array,
-  fileName: string,
-  _name: string | undefined,
-  _passphrase: Uint8Array | undefined,
+  content: Uint8Array,
+  name: string | undefined,
+  passphrase: Uint8Array | undefined,
 ): Promise<ImportedProfile> {
-  throw new ControlError({ code: 'import-unsupported', detail: fileName });
+  try {
+    return await importStrongSwan(content, { ...(name && { name }), ...(passphrase && { passphrase }) });
+  } catch (error) {
+    if (error instanceof CredentialError && error.problem.startsWith('passphrase-')) {
+      throw new ControlError({ code: error.problem as 'passphrase-needed' | 'passphrase-wrong' });
+    }
+    if (error instanceof ImportError || error instanceof CredentialError) {
+      throw new ControlError({ code: 'import-unsupported', detail: error.message });
+    }
+    throw error;
+  }
 }

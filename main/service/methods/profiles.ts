@@ -106,7 +106,7 @@ export class ProfileBook {
         this.#store(chosen, text, replace);
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
-      const imported = await importForeignProfile(content, fileName, name, passphrase);
+      const imported = await importForeignProfile(content, name, passphrase);
       this.#mayStore(imported.name, replace);
       for (const { kind, name: credential, bytes } of imported.credentials) {
         this.#credentials.put(kind, credential, bytes, { owner: caller.uid });

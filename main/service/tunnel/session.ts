@@ -9,7 +9,7 @@ import { Agreement } from '../agreement/agreement.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
 import { monotonicMilliseconds } from '../data/clock.ts';
 import type { DataThreadOptions, DataUnderlayOptions, VerdictSample } from '../data/messages.ts';
-import { DataThread } from '../data/proxy.ts';
+import type { DataThread } from '../data/proxy.ts';
 import { KeySetter } from '../keying/key-setter.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import { schedule } from '../schedule.ts';
@@ -39,9 +39,10 @@ export class TunnelSession {
     role: 'client' | 'gateway',
     configuration: ServiceConfiguration,
     secrets: SecretMemory,
+    openDataThread: (options: DataThreadOptions) => Promise<DataThread>,
     listener: SessionListener,
   ): Promise<TunnelSession> {
-    const data = await DataThread.start(dataThreadOptions(role, configuration), secrets);
+    const data = await openDataThread(dataThreadOptions(role, configuration));
     return new TunnelSession(data, secrets, listener);
   }
 

@@ -17,6 +17,7 @@ import type {
   TunnelConfiguration,
 } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
+import { DataThread } from '../data/proxy.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
@@ -56,6 +57,9 @@ export class Tunnel {
   #applied: { failClosed?: string; tunnel?: string; dns?: string; bypass?: string } = {};
   #filter: CompiledFilter;
   #filterVersion = 0;
+  /** Asked anew when something changed. */
+  #terminal: Promise<TerminalInformation> | undefined;
+  #preparedDataThread: ReturnType<typeof DataThread.prepare> | undefined;
   #underlay: { interfaceName: string; source: string; mtu: number; family: 4 | 6 } | undefined;
   #mtu: number | undefined;
   /** What the computer asked before its resolvers were changed: needed to find the gateway again by its name. */
@@ -86,12 +90,21 @@ export class Tunnel {
     };
   }
 
+  /** Loads what the next `open` needs, so that it is quick. */
+  prepare(): void {
+    this.#preparedDataThread ??= DataThread.prepare(this.#surroundings.secrets);
+  }
+
   /** Adapter and sockets, as a role needs them; does nothing where they are open. */
   open(role: 'client' | 'gateway'): Promise<void> {
+    this.#terminal = this.#surroundings.host.terminal();
+    this.#terminal.catch(() => undefined);
     return this.#enqueue(async () => {
       if (this.#session !== undefined) return;
       const { configuration, secrets, listener } = this.#surroundings;
-      const session = await TunnelSession.open(role, configuration, secrets, listener);
+      const prepared = this.#preparedDataThread ?? DataThread.prepare(secrets);
+      this.#preparedDataThread = undefined;
+      const session = await TunnelSession.open(role, configuration, secrets, prepared, listener);
       session.data.once('failed', () => {
         if (this.#session === session) this.#session = undefined;
       });
@@ -119,6 +132,7 @@ export class Tunnel {
 
   /** The user's own rows changed, or the terminal's addresses did. */
   refresh(): Promise<void> {
+    this.#terminal = undefined;
     return this.#enqueue(() => this.#apply());
   }
 
@@ -165,7 +179,8 @@ export class Tunnel {
   }
 
   async #apply(): Promise<void> {
-    const terminal = await this.#surroundings.host.terminal();
+    this.#terminal ??= this.#surroundings.host.terminal();
+    const terminal = await this.#terminal;
     this.#compile(terminal);
     if (this.#contributions.size === 0) return;
     this.#mtu = this.#tunnelMtu();
@@ -255,6 +270,7 @@ export class Tunnel {
     this.#underlay = undefined;
     this.#mtu = undefined;
     this.#compile(undefined);
+    this.prepare();
   }
 
   #failClosedConfiguration(): FailClosedConfiguration {
