@@ -1,7 +1,9 @@
 // The network configuration against the real kernel: what it sets, and that nothing of it stays.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openAdapter } from '../../../main/host/adapter/linux.ts';
@@ -292,6 +294,52 @@ test('after kill -9 it stays shut until it is taken back, and then all is as it 
     assert.equal(office.reaches(inner[4]), true);
     assert.deepEqual(await last.undo({ keepFailClosed: false }), [], 'nothing is left to undo');
   });
+});
+
+test('killed at any of its steps, a later process puts everything back', { skip }, async () => {
+  const office = new Office();
+  const before = office.snapshot();
+  const tools = join(office.directory, 'tools');
+  mkdirSync(tools);
+  for (const tool of ['ip', 'nft']) {
+    const real = execFileSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${tool}`], {
+      encoding: 'utf8',
+    });
+    writeFileSync(
+      join(tools, tool),
+      `#!/bin/sh
+echo call >> ${tools}/calls
+[ $(wc -l < ${tools}/calls) -ge $KILL_AT ] && kill -9 $PPID
+exec ${real.trim()} "$@"
+`,
+      { mode: 0o755 },
+    );
+  }
+  let killed = 0;
+  for (let call = 1; call < 20; call += 1) {
+    writeFileSync(join(tools, 'calls'), '');
+    const environment = [`PATH=${tools}:${process.env.PATH}`, `KILL_AT=${call}`];
+    const child = office.laptop.start([
+      'env',
+      ...environment,
+      process.execPath,
+      crashed,
+      JSON.stringify(office.options),
+    ]);
+    const up = await Promise.race([once(child.stdout!, 'data'), once(child, 'exit').then(() => undefined)]);
+    if (up) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    } else {
+      killed += 1;
+    }
+    // A tool that it had started ends by itself.
+    while (execFileSync('ip', ['netns', 'pids', office.laptop.name]).length > 0);
+    await office.laptop.during(() => office.open().undo({ keepFailClosed: false }));
+    assert.equal(office.snapshot(), before, `killed at call ${call}`);
+    if (up) break;
+  }
+  assert.equal(killed >= 4, true, `${killed} different calls`);
 });
 
 test('while prefixes change, not one packet slips through, and the counters go on', { skip }, async () => {
