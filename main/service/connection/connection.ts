@@ -350,7 +350,6 @@ export class Connection implements AgreementParty {
       ],
       association: this.association,
       uncarried: wanted.subtract(remote).ranges,
-      everything: profile.network.protect === 'everything',
       allowLocalNetwork: profile.failClosed.allowLocalNetwork,
       defaultAction: profile.defaultAction,
       failClosed: profile.failClosed.whenDown === 'block',

@@ -180,7 +180,6 @@ export class Gateway {
       protections: [...this.#peers.values()].map((peer) => peer.protection),
       association: undefined,
       uncarried: [],
-      everything: false,
       allowLocalNetwork: true,
       defaultAction: this.profile.defaultAction,
       failClosed: false,

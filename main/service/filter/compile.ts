@@ -103,7 +103,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
 
 /** What a connection protects, less what never leaves the link; and what it should protect but cannot carry. */
 function networkRows(contribution: Contribution): readonly PolicyRow[] {
-  const { profile, everything, allowLocalNetwork, localNetwork, protections, uncarried } = contribution;
+  const { profile, localNetwork, protections, uncarried } = contribution;
   const row = (
     id: string,
     label: string,
@@ -125,7 +125,7 @@ function networkRows(contribution: Contribution): readonly PolicyRow[] {
     ...change,
   });
   const local =
-    everything && allowLocalNetwork && localNetwork.length > 0
+    localNetwork.length > 0
       ? [
           row('local-network', 'the local network', 'BYPASS', localNetwork, {
             allowInbound: true,

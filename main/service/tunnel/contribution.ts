@@ -15,10 +15,8 @@ export interface Contribution {
   readonly association: AssociationId | undefined;
   /** What should be protected, but the gateway's selectors leave out: it is discarded, never let pass. */
   readonly uncarried: readonly AddressRange[];
-  /** Destinations that were asked for as "everything" leave the local network out, if the profile allows it. */
-  readonly everything: boolean;
   readonly allowLocalNetwork: boolean;
-  /** What that is on this computer now; put in by the tunnel. */
+  /** What that is on this computer now, less what is protected as specifically; put in by the tunnel. */
   readonly localNetwork: readonly AddressRange[];
   readonly defaultAction: PolicyAction | undefined;
   readonly failClosed: boolean;

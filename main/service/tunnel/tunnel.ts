@@ -3,12 +3,17 @@
 // stay shut is shut before anything is opened.
 import { getServers } from 'node:dns';
 import {
+  type AddressRange,
   type Endpoint,
   formatAddress,
   formatPrefix,
   type IpAddress,
   parseAddress,
+  parsePrefix,
+  prefixToRange,
 } from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
+import { localNetworks } from '../../host/network/local-network.ts';
 import type {
   DnsConfiguration,
   FailClosedConfiguration,
@@ -201,11 +206,14 @@ export class Tunnel {
       this.#surroundings.configuration.interfaceName,
       contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
     );
-    const localNetwork = [...(names.get('local-network') ?? []), ...(names.get('on-link') ?? [])];
+    const linkAddresses = realLinks(terminal, this.#surroundings.configuration.interfaceName);
     this.#filter = compileFilter({
       version: this.#filterVersion,
       userRows: this.#surroundings.userFilter.rows,
-      contributions: contributions.map((contribution) => ({ ...contribution, localNetwork })),
+      contributions: contributions.map((contribution) => ({
+        ...contribution,
+        localNetwork: contribution.allowLocalNetwork ? localNetworkOf(contribution, linkAddresses) : [],
+      })),
       names,
     });
   }
@@ -280,6 +288,7 @@ export class Tunnel {
       tunnelInterface: configuration.interfaceName,
       protectedPrefixes: this.#filter.shut.map(formatPrefix),
       tappedPrefixes: this.#filter.routed.map(formatPrefix),
+      underlayPorts: this.#session?.data.information.localPorts ?? [],
       gateways: this.#gateways().map(({ address }) => formatAddress(address)),
       gatewayPort: this.#gateways()[0]?.port,
       nameServers: this.#resolvers,
@@ -360,6 +369,27 @@ export class Tunnel {
     this.#changes = done.catch(() => undefined);
     return done;
   }
+}
+
+/** Addresses with prefix length. */
+function realLinks(terminal: TerminalInformation | undefined, tunnelInterface: string): readonly string[] {
+  const links = (terminal?.links ?? []).filter(
+    ({ name, loopback, up }) => name !== tunnelInterface && !loopback && up,
+  );
+  return links.flatMap(({ addresses }) => addresses);
+}
+
+/** What the system's firewall lets pass by the tunnel too: the two must agree. */
+function localNetworkOf(
+  contribution: StatedContribution,
+  linkAddresses: readonly string[],
+): readonly AddressRange[] {
+  const shut = new AddressSet([
+    ...contribution.protections.flatMap(({ remote }) => remote),
+    ...contribution.uncarried,
+  ]).toPrefixes();
+  const prefixes = localNetworks(linkAddresses, shut.map(formatPrefix));
+  return prefixes.map((text) => prefixToRange(parsePrefix(text)!));
 }
 
 function addressOfLink(

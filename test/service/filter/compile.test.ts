@@ -23,9 +23,8 @@ function contribution(change: Partial<Contribution> = {}): Contribution {
     ],
     association: 7,
     uncarried: [],
-    everything: false,
     allowLocalNetwork: true,
-    localNetwork: [range('192.168.1.0/24')],
+    localNetwork: [],
     defaultAction: undefined,
     failClosed: true,
     lockdown: false,
@@ -73,16 +72,16 @@ test('user rows stand before the profile rows, and those before the networks', (
   assert.equal(verdict(filter, '203.0.113.1'), 'BYPASS default-outside');
 });
 
-test('everything leaves the local network out, where the profile allows it', () => {
+test('the local network is left out', () => {
   const everything = contribution({
-    everything: true,
+    localNetwork: [range('192.168.1.0/24')],
     protections: [{ association: 7, label: 'all', local: [], remote: [everyAddress(4), everyAddress(6)] }],
   });
   const open = compile({ contributions: [everything] });
   assert.equal(verdict(open, '192.168.1.9'), 'BYPASS office-local-network');
   assert.equal(verdict(open, '203.0.113.1'), 'PROTECT office-protect-7');
   assert.ok(!open.routed.map(formatPrefix).includes('0.0.0.0/0'));
-  const shut = compile({ contributions: [{ ...everything, allowLocalNetwork: false }] });
+  const shut = compile({ contributions: [{ ...everything, localNetwork: [] }] });
   assert.equal(verdict(shut, '192.168.1.9'), 'PROTECT office-protect-7');
   assert.deepEqual(shut.routed.map(formatPrefix), ['0.0.0.0/0', '::/0']);
 });
@@ -91,7 +90,6 @@ test('what the gateway does not carry is discarded, and shut', () => {
   const filter = compile({
     contributions: [
       contribution({
-        everything: true,
         protections: [{ association: 7, label: 'all', local: [], remote: [everyAddress(4)] }],
         uncarried: [everyAddress(6)],
       }),
