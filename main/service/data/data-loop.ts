@@ -10,9 +10,14 @@ import { createPathCounters, type PathCounters, totalIndex } from '../../engine/
 import { fiveTupleOf } from '../../engine/path/five-tuple.ts';
 import { PacketPath } from '../../engine/path/path.ts';
 import { dropReasonIndex } from '../../engine/path/reasons.ts';
-import type { Adapter } from '../../host/adapter/contract.ts';
+import type { Adapter, OpenAdapter } from '../../host/adapter/contract.ts';
 import { loadOpenAdapter } from '../../host/adapter/index.ts';
-import type { BypassLink, BypassLinkOptions, OpenBypassLink } from '../../host/underlay/contract.ts';
+import type {
+  BypassLink,
+  BypassLinkOptions,
+  OpenBypassLink,
+  OpenUnderlay,
+} from '../../host/underlay/contract.ts';
 import { loadOpenBypassLink, loadOpenUnderlay } from '../../host/underlay/index.ts';
 import { monotonicMilliseconds } from './clock.ts';
 import { IkeHandOver, type OpenedUnderlay } from './ike-hand-over.ts';
@@ -23,6 +28,21 @@ import { createPacketResources, type PacketResources } from './packet-resources.
 /** An idle loop still looks around so often, so that the thread can be ended from outside. */
 const longestWaitMilliseconds = 500;
 const sampleIntervalMilliseconds = 100;
+
+/** The platform's ways to open what the loop works on; loaded ahead, so that opening takes no time. */
+export interface Openers {
+  readonly openAdapter: OpenAdapter;
+  readonly openUnderlay: OpenUnderlay;
+  readonly openBypassLink: OpenBypassLink;
+}
+
+export async function loadOpeners(): Promise<Openers> {
+  return {
+    openAdapter: await loadOpenAdapter(),
+    openUnderlay: await loadOpenUnderlay(),
+    openBypassLink: await loadOpenBypassLink(),
+  };
+}
 
 export class DataLoop {
   readonly #post: (message: FromData) => void;
@@ -50,14 +70,13 @@ export class DataLoop {
   #stopping = false;
 
   /** Opens everything and reports 'ready' with what it opened; throws the system's reason where it cannot. */
-  static async open(
+  static open(
     start: DataThreadStart,
     options: DataThreadOptions,
+    openers: Openers,
     post: (message: FromData) => void,
-  ): Promise<DataLoop> {
-    const openAdapter = await loadOpenAdapter();
-    const openUnderlay = await loadOpenUnderlay();
-    const openBypassLink = await loadOpenBypassLink();
+  ): DataLoop {
+    const { openAdapter, openUnderlay, openBypassLink } = openers;
     if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
     const resources = createPacketResources(options.underlays.length);
     const underlays: OpenedUnderlay[] = [];

@@ -267,6 +267,8 @@ function createLink(secrets: SecretMemory): Link {
     ended: ended.promise,
     receive: () => {},
   };
+  // A thread that was prepared and never opened has nobody who waits for it.
+  ready.promise.catch(() => undefined);
   let started = false;
   let failure: string | undefined;
   worker.on('message', (message: FromData) => {
