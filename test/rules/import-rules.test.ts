@@ -9,7 +9,6 @@ import { checkImportRules } from '../../build/import-rules.ts';
 function violationsOf(files: Record<string, string>): readonly string[] {
   const root = mkdtempSync(join(tmpdir(), 'sealnic-rules-'));
   try {
-    for (const top of ['main', 'native', 'renderer', 'build', 'test']) mkdirSync(join(root, top));
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
