@@ -45,14 +45,20 @@ export class AssociationStore {
     this.#notice(sa.limits.softAtMilliseconds, sa.limits.hardAtMilliseconds);
   }
 
-  /** The association's current SA from now on; the one before stays behind it until it is removed. */
+  /**
+   * The association's current SA from now on; the one before stays behind it until it is removed. One of the same SPI
+   * is replaced and goes on counting: were its key the same, a number used twice would give it away (RFC 4106
+   * section 2).
+   */
   installOutbound(parameters: SecurityAssociationParameters, nowMilliseconds: number): void {
     const { memory, backend } = this.#options;
     const key = keyOf(parameters);
+    const former = this.#outbound.get(parameters.association)?.find(({ spi }) => spi === parameters.spi);
     this.removeOutbound(parameters.association, parameters.spi);
     const sealer = backend.createSealer(memory, parameters.algorithm, key);
     const place = this.#takePlace(parameters, 2, nowMilliseconds, sealer);
     const sa = new OutboundAssociation(parameters, sealer, place, nowMilliseconds);
+    sa.sequence = former?.sequence ?? 0;
     const others = this.#outbound.get(sa.association) ?? [];
     this.#outbound.set(sa.association, [...others, sa]);
     this.#choose(sa.association);

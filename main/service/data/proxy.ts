@@ -111,7 +111,10 @@ export class DataThread extends EventEmitter<DataThreadEvents> implements DataPl
     this.#install('install-inbound', parameters);
   }
 
-  /** Takes `keyMaterial` over, as `installInbound`. */
+  /**
+   * Takes `keyMaterial` over, as `installInbound`. A key that another data thread has sealed with must never be
+   * installed again: sequence numbers, and so nonces, would repeat. Agree anew instead.
+   */
   installOutbound(parameters: SecurityAssociationParameters): void {
     this.#install('install-outbound', parameters);
   }

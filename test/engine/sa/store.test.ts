@@ -98,6 +98,17 @@ test('the outbound SA that came last is used; when it goes the one before serves
   assert.equal(store.findOutbound(1), undefined);
 });
 
+test('an outbound SA that is installed again goes on counting, so that no nonce is used twice', () => {
+  const { store, keys } = createStore();
+  store.installOutbound(parameters(0x100), 0);
+  store.findOutbound(1)!.sequence = 1234;
+  store.installOutbound(parameters(0x100), 0);
+  assert.equal(store.findOutbound(1)?.sequence, 1234);
+  store.installOutbound(parameters(0x200), 0);
+  assert.equal(store.findOutbound(1)?.sequence, 0);
+  assert.equal(keys(), 2);
+});
+
 test('soft limits are told once, hard limits end the SA', () => {
   const lifetime = { softPackets: 2, hardPackets: 4 };
   const { store, events, counters, keys } = createStore();
