@@ -47,6 +47,7 @@ export async function openTunnel(mtu = 1400): Promise<Tunnel> {
   const names = ['a', 'b'].map((end) => `sn-data-${process.pid}-${count}${end}`);
   for (const name of names) {
     run('ip', 'netns', 'add', name);
+    openNamespaces.add(name);
     inside(name, 'ip', 'link', 'set', 'lo', 'up');
     inside(name, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
   }
@@ -117,11 +118,23 @@ export async function openTunnel(mtu = 1400): Promise<Tunnel> {
       for (const end of ends) {
         await end.thread.stop();
         end.secrets.close();
-        run('ip', 'netns', 'del', end.namespace);
+        removeNamespace(end.namespace);
       }
     },
   };
 }
+
+const openNamespaces = new Set<string>();
+
+function removeNamespace(name: string): void {
+  openNamespaces.delete(name);
+  run('ip', 'netns', 'del', name);
+}
+
+// Also where a test fails before it closes its tunnel.
+process.once('exit', () => {
+  for (const name of openNamespaces) removeNamespace(name);
+});
 
 /** Keys for one direction, made from `seed`, at both its ends: the receiver first. */
 function install(from: TunnelEnd, to: TunnelEnd, spi: number, algorithm: EspAlgorithm, seed: number): void {
