@@ -9,7 +9,7 @@ export interface KeyObserver {
   ikeKeys(input: Omit<IkeKeyInput, 'sharedSecret' | 'previous'>, keys: IkeKeys): void;
   /** `initiatorKey` protects what the exchange's initiator sends (to the responder's SPI). */
   childKeys(
-    input: Pick<ChildKeyInput, 'proposal' | 'initiatorSpi' | 'responderSpi'>,
+    input: Omit<ChildKeyInput, 'derive' | 'sharedSecret'>,
     initiatorKey: Uint8Array,
     responderKey: Uint8Array,
   ): void;

@@ -7,8 +7,11 @@ import { configuration, espGcm256, gcm256x25519, Pair, perfectNetwork } from './
 
 const group19 = { ...gcm256x25519, group: 19 as const };
 
+/** Runs in which something rare happens, found among some thousand. */
+const rare = [167, 335, 369, 456, 481, 491, 638, 917, 953, 1144, 1293, 1361, 1453, 1596, 1761, 1811, 1956];
+
 describe('two engines over a bad network', () => {
-  for (let seed = 1; seed <= 150; seed++) {
+  for (const seed of [...Array.from({ length: 120 }, (_, index) => index + 1), ...rare]) {
     it(`converge, or end with a reason (seed ${seed})`, () => runSeed(seed));
   }
 });
