@@ -132,8 +132,9 @@ export class IkeAssociation {
     return this.#inFlight?.exchange;
   }
 
-  get isIdle(): boolean {
-    return this.#inFlight === undefined && this.#queue.length === 0;
+  /** Is such a request under way or waiting? */
+  hasPending(purpose: Exchange['purpose']): boolean {
+    return this.inFlight?.purpose === purpose || this.#queue.some((exchange) => exchange.purpose === purpose);
   }
 
   enqueue(exchange: Exchange): void {

@@ -17,14 +17,8 @@ import type {
 import type { EngineCore } from './core.ts';
 import { CreateChild } from './create-child.ts';
 import { respondCreateChild } from './create-child-responder.ts';
-import {
-  DeleteChild,
-  DeleteIke,
-  ikeDelete,
-  isIkeDelete,
-  Liveness,
-  respondInformational,
-} from './informational.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { DeleteChild, DeleteIke, ikeDelete, isIkeDelete, respondInformational } from './informational.ts';
 import { exchangeType, notifyType } from './numbers.ts';
 import { notify, type Payload } from './payloads.ts';
 import { RekeyIke } from './rekey-ike.ts';
@@ -65,7 +59,7 @@ export class Connection implements AssociationHandler {
   #establishment: Establishment | undefined;
   readonly #associations = new Set<IkeAssociation>();
   #establishedAt: number | undefined;
-  #lastHeard = 0;
+  readonly #heartbeat: Heartbeat;
   #remote: Endpoint | undefined;
   #closing: IkeFailure | undefined;
   #closed = false;
@@ -74,6 +68,7 @@ export class Connection implements AssociationHandler {
     this.core = core;
     this.id = id;
     this.configuration = configuration;
+    this.#heartbeat = new Heartbeat(core, configuration, () => this.#current);
     this.children = new Children(core, id, configuration, {
       onSoftLimit: (child) => this.#rekeyChild(child),
       onHardLimit: (child) => this.#expireChild(child),
@@ -113,8 +108,7 @@ export class Connection implements AssociationHandler {
     association.retransmission = this.configuration.retransmission;
     association.followsPeer = establishment.natDetected.remote;
     this.#setCurrent(association);
-    this.#heard();
-    this.#keepalive();
+    this.#heartbeat.start(establishment.natDetected.local && establishment.encapsulation === 'udp');
     this.core.emit({ type: 'established', connection: this.id, details: this.#details(establishment) });
   }
 
@@ -145,7 +139,7 @@ export class Connection implements AssociationHandler {
   }
 
   rekeyIke(): void {
-    if (this.#current === undefined || this.isClosing) return;
+    if (this.#current === undefined || this.isClosing || this.#current.hasPending('rekey-ike')) return;
     this.#current.enqueue(new RekeyIke(this));
   }
 
@@ -181,6 +175,7 @@ export class Connection implements AssociationHandler {
     this.#closed = true;
     this.handshake?.cancel();
     this.core.forget(this);
+    this.#heartbeat.stop();
     for (const association of this.#associations) association.destroy();
     this.#associations.clear();
     this.children.removeAll();
@@ -190,7 +185,7 @@ export class Connection implements AssociationHandler {
 
   /** The data plane heard the peer. */
   heardEsp(): void {
-    this.#lastHeard = this.core.now;
+    this.#heartbeat.heard();
   }
 
   childFailed(association: AssociationId, reason: IkeFailure): void {
@@ -288,7 +283,7 @@ export class Connection implements AssociationHandler {
   }
 
   onHeard(association: IkeAssociation): void {
-    this.#heard();
+    this.#heartbeat.heard();
     const { remote } = association.path;
     if (association === this.#current && this.#remote && !sameEndpoint(remote, this.#remote)) {
       this.#remote = remote;
@@ -381,34 +376,6 @@ export class Connection implements AssociationHandler {
     const others = this.children.of(id).filter((other) => other !== child && other.state === 'active');
     this.deleteChild(child);
     if (others.length === 0) this.childFailed(id, reason);
-  }
-
-  #heard(): void {
-    this.#lastHeard = this.core.now;
-    if (this.core.timers.at(this, 'liveness') === undefined) this.#watchLiveness();
-  }
-
-  #watchLiveness(): void {
-    const silence = this.configuration.deadPeerDetectionSeconds * 1000;
-    if (silence <= 0 || this.#closed) return;
-    this.core.timers.set(this, 'liveness', this.#lastHeard + silence, () => {
-      if (this.core.now - this.#lastHeard >= silence) {
-        if (this.#current?.inFlight === undefined) this.#current?.enqueueFirst(new Liveness());
-        this.#lastHeard = this.core.now;
-      }
-      this.#watchLiveness();
-    });
-  }
-
-  #keepalive(): void {
-    const interval = this.configuration.natKeepaliveSeconds * 1000;
-    const { natDetected, encapsulation } = this.#establishment ?? {};
-    if (interval <= 0 || natDetected?.local !== true || encapsulation !== 'udp') return;
-    this.core.timers.set(this, 'keepalive', this.core.now + interval, () => {
-      const path = this.#current?.path;
-      if (path) this.core.emit({ type: 'send-keepalive', local: path.local, remote: path.remote });
-      this.#keepalive();
-    });
   }
 
   #localSelectors(configuration: ChildConfiguration): readonly TrafficSelector[] {

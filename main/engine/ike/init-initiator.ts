@@ -112,7 +112,11 @@ export class InitInitiator {
     const { core, configuration } = this.#connection;
     const group = data.length === 2 ? new ByteReader(data).uint16() : 0;
     const isOurs = configuration.ikeProposals.some((proposal) => proposal.group === group);
-    if (!isGroup(group) || !isOurs || group === this.#keyExchange.group || !this.#mayRestart()) return;
+    if (!isGroup(group) || !isOurs) {
+      this.#doubt(notifyType.invalidKePayload);
+      return;
+    }
+    if (group === this.#keyExchange.group || !this.#mayRestart()) return;
     this.#keyExchange.destroy();
     this.#keyExchange = startKeyExchange(core.environment, group);
     this.#send();
