@@ -1,4 +1,5 @@
 // File descriptors: opening, reading, writing, waiting, and the variadic ioctl and fcntl.
+import koffi from 'koffi';
 import { bindLibc, checkCall, errorNumber, lastErrorNumber } from './libc.ts';
 import { allocateBlock, type NativeBlock } from './libc-memory.ts';
 
@@ -65,6 +66,21 @@ export function raiseEvent(descriptor: number): void {
 /** Resets the event descriptor; false where it was not raised. */
 export function drainEvent(descriptor: number): boolean {
   return read(descriptor, drained.address, 8) === 8;
+}
+
+/**
+ * Calls back on the event loop whenever the descriptor is readable or in error, until it is closed, which does not close
+ * the descriptor but must come before. Keeps the process alive. After an error no more calls come.
+ */
+export function watchReadable(descriptor: number, ready: () => void): { close(): void } {
+  const handle = koffi.node.poll(descriptor, { readable: true }, () => ready());
+  let open = true;
+  return {
+    close() {
+      if (open) handle.close();
+      open = false;
+    },
+  };
 }
 
 export const pollEvent = { readable: 1, writable: 4, error: 8, hangUp: 16 } as const;

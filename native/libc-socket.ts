@@ -65,6 +65,7 @@ export const socketOption = {
   attachFilter: 26,
   sendBufferForce: 32,
   receiveBufferForce: 33,
+  timestampNanoseconds: 35,
   mark: 36,
 } as const;
 /** Level IPPROTO_IP. */
@@ -81,7 +82,12 @@ export const ipv6Option = {
 /** Level IPPROTO_UDP. */
 export const udpOption = { segment: 103, receiveCoalesced: 104 } as const;
 /** Level SOL_PACKET. */
-export const packetOption = { auxiliaryData: 8, virtioHeader: 15, ignoreOutgoing: 23 } as const;
+export const packetOption = {
+  statistics: 6,
+  auxiliaryData: 8,
+  virtioHeader: 15,
+  ignoreOutgoing: 23,
+} as const;
 export const messageFlag = {
   dontWait: 0x40,
   truncated: 0x20,

@@ -70,6 +70,8 @@ export function wordsOf(failure: ControlFailure): Words {
     case 'passphrase-wrong':
       return { what: 'The passphrase does not open the file.', next: 'Try again.' };
     case 'not-connected':
+      if (failure.profile === '')
+        return { what: 'Nothing is connected.', next: 'Connect: sealnic up PROFILE' };
       return {
         what: `"${failure.profile}" is not connected.`,
         next: `Connect: sealnic up ${quoted(failure.profile)}`,

@@ -48,7 +48,8 @@ export interface ServiceApi {
 export interface CaptureSink {
   /** The bytes are copied. False: the client does not keep up, and the block was dropped and counted. */
   write(block: Uint8Array): boolean;
-  end(detail?: string): void;
+  /** `missedPackets`: dropped before they came here, counted beside those that `write` dropped. */
+  end(detail?: string, missedPackets?: number): void;
 }
 
 export interface RunningCapture {

@@ -4,6 +4,7 @@ import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
 import type { ConnectionStatus, Status } from '../control/values.ts';
 import type { HostNetwork } from '../host/network.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
+import { startCapture } from './capture/capture.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
@@ -38,6 +39,7 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
     onStatusChange: (changed) => connections.onChange(changed),
+    startCapture: (parameters, _caller, sink) => startCapture(parts, parameters, sink),
   };
 }
 

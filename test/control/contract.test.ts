@@ -258,6 +258,15 @@ test('captured packets arrive in order until the capture is stopped', async () =
   assert.equal(fake.api.captureStops, 1);
 });
 
+test('a capture that ends by itself says why, and counts what was missed before it came to the endpoint', async () => {
+  await using fake = await runFake();
+  const client = await fake.connect();
+  const ended = Promise.withResolvers<unknown>();
+  await client.capture({ side: 'wire', snapLength: 65535 }, { data: () => undefined, ended: ended.resolve });
+  fake.api.captureSink?.end('the tunnel was closed', 7);
+  assert.deepEqual(await ended.promise, { stream: 1, droppedPackets: 7, detail: 'the tunnel was closed' });
+});
+
 test('a capture ends with its client', async () => {
   await using fake = await runFake();
   const client = await fake.connect();

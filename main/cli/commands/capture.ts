@@ -60,6 +60,7 @@ async function capture(context: CommandContext, options: CaptureOptions): Promis
         cancel();
       }
     });
+    if (ended?.detail !== undefined) terminal.writeError(`The capture ended: ${ended.detail}.\n`);
     if (ended !== undefined && ended.droppedPackets > 0) {
       terminal.writeError(`${formatCount(ended.droppedPackets)} packets were left out: too many at once.\n`);
     }

@@ -253,9 +253,10 @@ export class ClientConnection {
         this.#write(encodeBinary(stream, block));
         return true;
       },
-      end: (detail) => {
+      end: (detail, missedPackets = 0) => {
         if (ended) return;
         ended = true;
+        droppedPackets += missedPackets;
         this.#captures.delete(stream);
         this.#send(createJSONRPCNotification('capture.ended', { stream, droppedPackets, detail }));
       },

@@ -48,6 +48,9 @@ export interface TunnelState {
   readonly virtualAddresses: readonly IpAddress[];
   readonly filter: CompiledFilter;
   readonly failClosed: boolean;
+  /** The link by which the gateways are reached; undefined as long as it is not known, and for a gateway. */
+  readonly underlayInterface: string | undefined;
+  readonly gateways: readonly IpAddress[];
 }
 
 /** Outer IP and UDP headers, ESP header, IV, padding and ICV that every packet must leave room for. */
@@ -92,6 +95,8 @@ export class Tunnel {
       virtualAddresses: [...this.#contributions.values()].flatMap(({ virtualAddresses }) => virtualAddresses),
       filter: this.#filter,
       failClosed: this.#applied.failClosed !== undefined,
+      underlayInterface: this.#underlay?.interfaceName,
+      gateways: this.#gateways().map(({ address }) => address),
     };
   }
 
