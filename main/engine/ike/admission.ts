@@ -41,10 +41,6 @@ export class ResponderAdmission {
     this.#cookies = new Cookies((bytes) => core.environment.random(bytes));
   }
 
-  get halfOpenCount(): number {
-    return this.#halfOpen.size;
-  }
-
   /** An IKE_SA_INIT request without responder SPI. */
   receive(datagram: Uint8Array, header: IkeHeader, path: IkePath): void {
     const { responder } = this.#core;

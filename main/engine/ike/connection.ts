@@ -87,10 +87,6 @@ export class Connection implements AssociationHandler {
     return this.#establishment?.encapsulation ?? 'native';
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
   get isClosing(): boolean {
     return this.#closing !== undefined;
   }

@@ -150,6 +150,8 @@ export class CreateChild implements Exchange {
       if (replaced?.state === 'rekeying') replaced.state = 'replaced';
       this.#delete(child);
     } else if (replaced !== undefined) {
+      // Whoever asked for the old one's deletion meanwhile does not want the new one.
+      if (replaced.state === 'deleting') this.#delete(child);
       if (theirs !== undefined) {
         theirs.child.state = 'redundant';
         children.dropHeldKey(theirs.child);

@@ -224,7 +224,7 @@ function decodeDelete(body: Uint8Array): Payload {
   return { kind: 'delete', protocol, spis };
 }
 
-export function encodePayload(payload: Payload): RawPayload {
+function encodePayload(payload: Payload): RawPayload {
   switch (payload.kind) {
     case 'proposals':
       return { type: payloadType.securityAssociation, body: encodeProposals(payload.proposals) };

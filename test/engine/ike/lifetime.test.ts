@@ -108,6 +108,21 @@ describe('a deleted child', () => {
   });
 });
 
+describe('a child that is deleted while it is rekeyed', () => {
+  it('goes, and so does its successor', () => {
+    const pair = connected({});
+    const [child] = pair.client.engine.snapshot()[0]!.children;
+    pair.client.step(
+      { type: 'rekey-child', connection: 1, association: 1, spi: child!.inboundSpi },
+      pair.now,
+    );
+    pair.client.step({ type: 'delete-child', connection: 1, association: 1 }, pair.now);
+    pair.run(5000);
+    assert.equal(pair.client.children.size + pair.gateway.children.size, 0);
+    assert.deepEqual(pair.client.closed, []);
+  });
+});
+
 describe('a peer that has fallen silent', () => {
   const watching = {
     deadPeerDetectionSeconds: 10,
