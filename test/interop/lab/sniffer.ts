@@ -42,6 +42,8 @@ export class Sniffer {
 
   /** Ends the capture and resolves to its frames. */
   async stop(): Promise<Frame[]> {
+    // The kernel hands frames over in blocks, at the latest after a tenth of a second; what it still has is lost.
+    await new Promise((resolve) => setTimeout(resolve, 400));
     await this.#process.stop('SIGINT', 10_000);
     const report = /dropped on interface [^:]*: (\d+)\/(\d+)/.exec(this.#process.stderr);
     if (report === null) throw new Error(`the sniffer gave no report: ${this.#process.stderr}`);
