@@ -57,14 +57,14 @@ export const rooms: readonly Room[] = [
   },
   {
     path: 'main/tray/text/',
-    values: ['main/control/failure.ts', 'main/control/state.ts'],
+    values: ['main/control/failure.ts', 'resources/translations/'],
     types: [],
     packages: ['i18next'],
     node: [],
   },
   {
     path: 'renderer/',
-    values: ['main/tray/text/'],
+    values: ['main/tray/text/', 'resources/'],
     types: ['main/control/', 'main/tray/ipc.ts'],
     packages: ['*'],
     node: [],

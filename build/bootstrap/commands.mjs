@@ -26,12 +26,18 @@ const packetModule = {
   output: 'dist/packet.wasm',
 };
 
+const windowPages = {
+  script: 'build/renderer.ts',
+  sources: ['build/renderer.ts', 'renderer', 'main/tray/text', 'resources/translations', 'package-lock.json'],
+  output: 'dist/renderer/index.html',
+};
+
 export const commands = {
   sealnic: { main: 'main/cli/sealnic.ts', before: [packetModule], systemPackages: [] },
   demo: { main: 'build/demo/main.ts', before: [packetModule], systemPackages: network },
   test: {
     main: 'build/test.ts',
-    before: [packetModule],
+    before: [packetModule, windowPages],
     systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl', 'python3'],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
@@ -51,8 +57,8 @@ export const commands = {
   },
   start: {
     main: 'build/start.ts',
-    before: [packetModule],
+    before: [packetModule, windowPages],
     systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
   },
-  build: { main: 'build/bundle.ts', before: [packetModule], systemPackages: [] },
+  build: { main: 'build/bundle.ts', before: [packetModule, windowPages], systemPackages: [] },
 };

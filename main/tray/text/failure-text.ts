@@ -1,0 +1,72 @@
+// Puts words to failures in the person's language: what happened, and what to do next in the app. (The command line
+// has words of its own, which name its commands: main/cli/words.ts.)
+import type { ControlFailure, Failure } from '../../control/failure.ts';
+import type { Translate } from './translate.ts';
+
+export interface FailureText {
+  readonly what: string;
+  readonly next?: string;
+}
+
+/** Words for a failed command. */
+export function failureText(translate: Translate, failure: ControlFailure): FailureText {
+  switch (failure.code) {
+    case 'connection-failed':
+      return reasonText(translate, failure.profile, failure.failure);
+    case 'refused':
+      return textsOf(translate, `failure.${refusal(failure)}`, valuesOf(failure));
+    case 'profile-invalid':
+      return textsOf(translate, 'failure.profile-invalid', {
+        name: failure.name,
+        problems: failure.problems
+          .map(({ line, key, message }) =>
+            [line, key, message].filter((part) => part !== undefined).join(': '),
+          )
+          .join('; '),
+      });
+    default:
+      return textsOf(translate, `failure.${failure.code}`, valuesOf(failure));
+  }
+}
+
+/** Words for why a connection is not up. */
+export function reasonText(translate: Translate, profile: string, failure: Failure): FailureText {
+  const values = { profile, name: '', detail: '', ...valuesOf(failure) };
+  switch (failure.code) {
+    case 'no-answer':
+      return textsOf(translate, 'reason.no-answer', {
+        ...values,
+        seconds: Math.round(failure.milliseconds / 1000),
+      });
+    case 'peer-authentication-failed':
+      return textsOf(translate, 'reason.peer-authentication-failed', {
+        ...values,
+        problem: translate.text(`peerProblem.${failure.problem}`),
+      });
+    case 'no-proposal-chosen':
+      return textsOf(translate, 'reason.no-proposal-chosen', {
+        ...values,
+        layer: failure.layer.toUpperCase(),
+      });
+    default:
+      return textsOf(translate, `reason.${failure.code}`, values);
+  }
+}
+
+function refusal({ owner, right }: Extract<ControlFailure, { code: 'refused' }>): string {
+  if (owner !== undefined) return 'refused-owner';
+  return right === 'administer' ? 'refused-administer' : 'refused';
+}
+
+type Values = Readonly<Record<string, string | number>>;
+
+function valuesOf(failure: object): Values {
+  return Object.fromEntries(
+    Object.entries(failure).filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
+  );
+}
+
+function textsOf(translate: Translate, key: string, values: Values): FailureText {
+  const what = translate.text(`${key}.what`, values);
+  return translate.has(`${key}.next`) ? { what, next: translate.text(`${key}.next`, values) } : { what };
+}
