@@ -1,7 +1,8 @@
 // Bundles the service, the command and the tray app into dist/, for packaging; `bundleTray` alone for `npm start`.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { buildRenderer } from './renderer.ts';
 
 const projectRoot = join(import.meta.dirname, '..');
 
@@ -37,18 +38,25 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
   return Object.keys(metafile.inputs);
 }
 
-/** The tray app as a directory that Electron starts. Its own Node runs no TypeScript, hence the bundle. */
+/**
+ * The tray app as a directory that Electron starts. Its own Node runs no TypeScript, hence the bundle. The window's
+ * pages are those of dist/renderer, which npm's commands build anew when their sources are newer.
+ */
 export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Promise<string> {
   rmSync(output, { recursive: true, force: true });
   mkdirSync(join(output, 'icons'), { recursive: true });
   await build({
     ...common,
-    entryPoints: ['main/tray/main.ts'],
-    outfile: join(output, 'main.cjs'),
+    entryPoints: { main: 'main/tray/main.ts', preload: 'main/tray/preload.ts' },
+    outdir: output,
+    outExtension: { '.js': '.cjs' },
     format: 'cjs',
     target: 'node20',
     external: ['electron'],
   });
+  const pages = join(projectRoot, 'dist', 'renderer');
+  if (!existsSync(join(pages, 'index.html'))) await buildRenderer(pages);
+  cpSync(pages, join(output, 'renderer'), { recursive: true });
   const manifest = { name: 'sealnic', productName: 'SealNIC', version: '0.1.0', main: 'main.cjs' };
   writeFileSync(join(output, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   const icons = join(projectRoot, 'resources', 'tray');

@@ -14,6 +14,12 @@ export function runChecks(): boolean {
       ...(process.stdout.isTTY ? [] : ['--colors=off']),
     ]),
     tool('types', 'node_modules/typescript/bin/tsc', ['--noEmit']),
+    tool('types of the window', 'node_modules/typescript/bin/tsc', ['--noEmit', '-p', 'renderer']),
+    tool('types of the tests with a window', 'node_modules/typescript/bin/tsc', [
+      '--noEmit',
+      '-p',
+      'test/e2e',
+    ]),
     importRules(),
   ];
   return results.every((each) => each);

@@ -50,9 +50,9 @@ export const rooms: readonly Room[] = [
   },
   {
     path: 'main/tray/',
-    values: ['main/control/', 'main/cli/words.ts', 'main/keys/keychain/'],
+    values: ['main/control/', 'main/keys/keychain/'],
     types: [],
-    packages: ['electron', 'zod', 'i18next'],
+    packages: ['electron', 'zod', 'i18next', '@jellybrick/dbus-next'],
     node: ['*'],
   },
   {

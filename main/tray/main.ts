@@ -1,45 +1,26 @@
-// The tray app: a thin layer of Electron around view.ts and session.ts. It runs as the user, never as root.
-import { join } from 'node:path';
-import { app, Menu, nativeImage, Tray } from 'electron';
-import { defaultControlPath } from '../control/service-options.ts';
-import { TraySession } from './session.ts';
-import type { MenuEntry, TrayView } from './view.ts';
+// The tray app: composes the mirror of the service, the tray, the window and the settings. It runs as the user, never
+// as root. What they do is decided in view.ts, notification-rules.ts and window-rules.ts.
+import { app, protocol } from 'electron';
+import { DesktopApp } from './desktop-app.ts';
+import { denyInContents } from './lockdown.ts';
+import { pageScheme } from './page-protocol.ts';
 
-let tray: Tray | undefined;
-let session: TraySession | undefined;
+protocol.registerSchemesAsPrivileged([
+  { scheme: pageScheme, privileges: { standard: true, secure: true, codeCache: true } },
+]);
+app.enableSandbox();
+denyInContents();
 
 if (app.requestSingleInstanceLock()) {
-  // There is no window whose closing could end the app.
+  let desktopApp: DesktopApp | undefined;
+  // The window's closing is decided in window-rules.ts.
   app.on('window-all-closed', () => {});
-  app.whenReady().then(start);
+  app.on('second-instance', () => desktopApp?.open());
+  app.on('activate', () => desktopApp?.open());
+  app.on('before-quit', () => desktopApp?.close());
+  void app.whenReady().then(async () => {
+    desktopApp = await DesktopApp.start();
+  });
 } else {
   app.quit();
-}
-
-function start(): void {
-  app.dock?.hide();
-  session = new TraySession({
-    controlPath: process.env.SEALNIC_CONTROL ?? defaultControlPath,
-    show,
-    quit: () => app.quit(),
-  });
-}
-
-function show({ icon, tooltip, menu }: TrayView): void {
-  const image = nativeImage.createFromPath(join(app.getAppPath(), 'icons', `${icon}.png`));
-  if (tray === undefined) tray = new Tray(image);
-  else tray.setImage(image);
-  tray.setToolTip(tooltip);
-  tray.setContextMenu(Menu.buildFromTemplate(menu.map(itemOf)));
-}
-
-function itemOf(entry: MenuEntry): Electron.MenuItemConstructorOptions {
-  switch (entry.type) {
-    case 'separator':
-      return { type: 'separator' };
-    case 'text':
-      return { label: entry.label, enabled: false };
-    case 'action':
-      return { label: entry.label, click: () => void session?.perform(entry.action) };
-  }
 }

@@ -1,20 +1,38 @@
 // What the tray shows for a state of the service: icon, tooltip and menu. Plain values, no Electron.
-import { connectionWords } from '../cli/words.ts';
 import type { ConnectionState } from '../control/state.ts';
-import type { ConnectionStatus, ProfileSummary, Status } from '../control/values.ts';
+import type { ConnectionStatus } from '../control/values.ts';
+import type { ServiceState } from './ipc.ts';
+import { reasonText } from './text/failure-text.ts';
+import type { Translate } from './text/translate.ts';
+import { type Throughput, throughputText } from './throughput.ts';
 
 /** One picture each, in resources/tray. */
-export const trayIcons = ['no-service', 'disconnected', 'connecting', 'connected', 'failed'] as const;
+export const trayIcons = [
+  'no-service',
+  'disconnected',
+  'connecting',
+  'connected',
+  'reconnecting',
+  'failed',
+  'blocked',
+] as const;
 export type TrayIcon = (typeof trayIcons)[number];
 
 export type TrayAction =
   | { readonly type: 'connect' | 'disconnect' | 'retry'; readonly profile: string }
-  | { readonly type: 'quit' };
+  | { readonly type: 'open-window' | 'copy-diagnostics' | 'quit' }
+  | { readonly type: 'start-at-login'; readonly on: boolean };
 
 export type MenuEntry =
   | { readonly type: 'separator' }
   | { readonly type: 'text'; readonly label: string }
-  | { readonly type: 'action'; readonly label: string; readonly action: TrayAction };
+  | {
+      readonly type: 'action';
+      readonly label: string;
+      readonly action: TrayAction;
+      /** Present: an entry with a check mark. */
+      readonly checked?: boolean;
+    };
 
 export interface TrayView {
   readonly icon: TrayIcon;
@@ -23,29 +41,37 @@ export interface TrayView {
 }
 
 export interface TrayModel {
-  /** undefined: the service is not there. */
-  readonly status: Status | undefined;
-  readonly profiles: readonly ProfileSummary[];
+  readonly state: ServiceState;
+  readonly throughput: ReadonlyMap<string, Throughput>;
+  /** Names of profiles, last used first. */
+  readonly lastUsed: readonly string[];
+  /** undefined: not possible here. */
+  readonly startAtLogin: boolean | undefined;
   /** What the person last asked for and did not get. */
   readonly problem: string | undefined;
 }
 
-export function viewOf(model: TrayModel): TrayView {
-  const { status, problem } = model;
-  if (status === undefined) {
+export function viewOf(model: TrayModel, translate: Translate): TrayView {
+  const { state } = model;
+  if (state.service !== 'present') {
+    const line = translate.text(state.service === 'starting' ? 'tray.starting' : 'tray.noService');
     return {
       icon: 'no-service',
-      tooltip: 'SealNIC: the service is not running',
-      menu: menuOf(['The SealNIC service is not running'], [], problem),
+      tooltip: translate.text('tray.noServiceTooltip'),
+      menu: menuOf(model, translate, [line], [], false),
     };
   }
-  const connections = clientConnections(model);
-  const shown = connections.filter(({ state }) => state !== 'disconnected');
-  const lines = shown.length === 0 ? ['Not connected'] : shown.flatMap(linesOf);
+  const connections = clientConnections(model, state);
+  const shown = connections.filter((each) => each.state !== 'disconnected');
+  const lines =
+    shown.length === 0
+      ? [translate.text('tray.notConnected')]
+      : shown.flatMap((each) => linesOf(each, translate));
+  const actions = connections.flatMap((each) => actionsOf(each, translate));
   return {
     icon: iconOf(connections),
-    tooltip: `SealNIC: ${shown.length === 0 ? 'not connected' : shown.map(sentenceOf).join(', ')}`,
-    menu: menuOf(lines, connections.flatMap(actionsOf), problem),
+    tooltip: tooltipOf(shown, model.throughput, translate),
+    menu: menuOf(model, translate, lines, actions, shown.length > 0),
   };
 }
 
@@ -58,12 +84,17 @@ interface ClientConnection {
   readonly unusable: string | undefined;
 }
 
-/** Every profile in which this computer is the client, connected or not. */
-function clientConnections({ status, profiles }: TrayModel): readonly ClientConnection[] {
+/** Every profile in which this computer is the client, connected or not; those used last come first. */
+function clientConnections(
+  { lastUsed }: TrayModel,
+  { status, profiles }: Extract<ServiceState, { service: 'present' }>,
+): readonly ClientConnection[] {
+  const rank = (name: string) => (lastUsed.includes(name) ? lastUsed.indexOf(name) : lastUsed.length);
   return profiles
     .filter(({ role }) => role === 'client')
+    .toSorted((first, second) => rank(first.name) - rank(second.name))
     .map(({ name, problem }) => {
-      const connection = status?.connections.find(({ profile }) => profile === name);
+      const connection = status.connections.find(({ profile }) => profile === name);
       return {
         profile: name,
         state: connection?.state ?? 'disconnected',
@@ -77,65 +108,103 @@ function clientConnections({ status, profiles }: TrayModel): readonly ClientConn
 /** The state that most wants to be seen. */
 function iconOf(connections: readonly ClientConnection[]): TrayIcon {
   const states = new Set(connections.map(({ state }) => state));
-  if (states.has('failed')) return 'failed';
-  if (states.has('connecting') || states.has('reconnecting')) return 'connecting';
-  return states.has('connected') ? 'connected' : 'disconnected';
-}
-
-const stateWords: Readonly<Record<ConnectionState, string>> = {
-  disconnected: 'not connected',
-  connecting: 'connecting …',
-  connected: 'connected',
-  reconnecting: 'reconnecting …',
-  failed: 'failed',
-};
-
-function sentenceOf({ profile, state }: ClientConnection): string {
-  return `${profile} ${stateWords[state]}`;
-}
-
-function linesOf(connection: ClientConnection): readonly string[] {
-  const { profile, state, failure, protectedTraffic } = connection;
-  const lines = [`${profile}: ${stateWords[state]}`];
-  if (failure !== undefined && (state === 'failed' || state === 'reconnecting')) {
-    lines.push(connectionWords(profile, failure).what);
+  if (
+    connections.some(({ state, protectedTraffic }) => state === 'failed' && protectedTraffic === 'blocked')
+  ) {
+    return 'blocked';
   }
-  if (protectedTraffic === 'blocked') lines.push('Protected traffic is blocked until then');
+  for (const state of ['failed', 'reconnecting', 'connecting', 'connected'] as const) {
+    if (states.has(state)) return state;
+  }
+  return 'disconnected';
+}
+
+function tooltipOf(
+  shown: readonly ClientConnection[],
+  throughput: ReadonlyMap<string, Throughput>,
+  translate: Translate,
+): string {
+  const sentences = shown.map(({ profile, state }) => {
+    const sentence = translate.text('tray.sentence', {
+      profile,
+      state: translate.text(`tray.state.${state}`),
+    });
+    const rate = throughput.get(profile);
+    if (rate === undefined || state !== 'connected') return sentence;
+    return translate.text('tray.throughput', { sentence, ...throughputText(rate) });
+  });
+  const connections =
+    sentences.length === 0 ? translate.text('tray.notConnectedShort') : sentences.join(', ');
+  return translate.text('tray.tooltip', { connections });
+}
+
+function linesOf(connection: ClientConnection, translate: Translate): readonly string[] {
+  const { profile, state, failure, protectedTraffic } = connection;
+  const lines = [translate.text('tray.line', { profile, state: translate.text(`tray.state.${state}`) })];
+  if (failure !== undefined && (state === 'failed' || state === 'reconnecting')) {
+    lines.push(reasonText(translate, profile, failure).what);
+  }
+  if (protectedTraffic === 'blocked') lines.push(translate.text('tray.blocked'));
   return lines;
 }
 
-function actionsOf({ profile, state, unusable }: ClientConnection): readonly MenuEntry[] {
-  const entry = (label: string, type: 'connect' | 'disconnect' | 'retry'): MenuEntry => ({
+function actionsOf(
+  { profile, state, unusable }: ClientConnection,
+  translate: Translate,
+): readonly MenuEntry[] {
+  const entry = (type: 'connect' | 'disconnect' | 'retry'): MenuEntry => ({
     type: 'action',
-    label: `${label} ${profile}`,
+    label: translate.text(`tray.${type}`, { profile }),
     action: { type, profile },
   });
   if (unusable !== undefined && state === 'disconnected') {
-    return [{ type: 'text', label: `${profile}: the profile is not valid` }];
+    return [{ type: 'text', label: translate.text('tray.invalidProfile', { profile }) }];
   }
   switch (state) {
     case 'disconnected':
-      return [entry('Connect', 'connect')];
+      return [entry('connect')];
     case 'connecting':
     case 'connected':
-      return [entry('Disconnect', 'disconnect')];
+      return [entry('disconnect')];
     case 'reconnecting':
     case 'failed':
-      return [entry('Try again:', 'retry'), entry('Disconnect', 'disconnect')];
+      return [entry('retry'), entry('disconnect')];
   }
 }
 
 function menuOf(
+  { problem, startAtLogin }: TrayModel,
+  translate: Translate,
   lines: readonly string[],
   actions: readonly MenuEntry[],
-  problem: string | undefined,
+  connected: boolean,
 ): readonly MenuEntry[] {
+  const separator: MenuEntry = { type: 'separator' };
   const texts = problem === undefined ? lines : [...lines, problem];
+  const login: readonly MenuEntry[] =
+    startAtLogin === undefined
+      ? []
+      : [
+          {
+            type: 'action',
+            label: translate.text('tray.startAtLogin'),
+            action: { type: 'start-at-login', on: !startAtLogin },
+            checked: startAtLogin,
+          },
+        ];
   return [
     ...texts.map((label): MenuEntry => ({ type: 'text', label })),
-    { type: 'separator' },
+    separator,
     ...actions,
-    ...(actions.length > 0 ? [{ type: 'separator' } as const] : []),
-    { type: 'action', label: 'Quit (connections stay as they are)', action: { type: 'quit' } },
+    ...(actions.length > 0 ? [separator] : []),
+    { type: 'action', label: translate.text('tray.openWindow'), action: { type: 'open-window' } },
+    { type: 'action', label: translate.text('tray.copyDiagnostics'), action: { type: 'copy-diagnostics' } },
+    ...login,
+    separator,
+    {
+      type: 'action',
+      label: translate.text(connected ? 'tray.quitConnected' : 'tray.quit'),
+      action: { type: 'quit' },
+    },
   ];
 }

@@ -64,16 +64,20 @@ export class Desktop {
     chownSync(path, this.user, this.user);
   }
 
+  /** The words of a command that runs these as the user. */
+  asUser(words: readonly string[]): readonly string[] {
+    if (process.getuid?.() !== 0) return words;
+    const id = String(this.user);
+    return ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', '--', ...words];
+  }
+
   /** Starts a program as the user; it ends with the desktop at the latest. */
   start(
     words: readonly string[],
     environment: Readonly<Record<string, string>> = {},
     fourth: 'pipe' | 'ignore' = 'ignore',
   ): ChildProcess {
-    const id = String(this.user);
-    const prefix =
-      process.getuid?.() === 0 ? ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', '--'] : [];
-    const [program, ...programArguments] = [...prefix, ...words];
+    const [program, ...programArguments] = this.asUser(words);
     const child = spawn(program!, programArguments, {
       cwd: this.directory,
       env: { ...this.environment, ...environment },

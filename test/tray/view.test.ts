@@ -1,8 +1,13 @@
 // What the tray shows: the icon for the state that most wants to be seen, and only the actions that make sense.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ConnectionStatus, ProfileSummary, Status } from '../../main/control/values.ts';
-import { type TrayModel, viewOf } from '../../main/tray/view.ts';
+import { translateTo } from '../../main/tray/text/translate.ts';
+import { type TrayModel, trayIcons, viewOf } from '../../main/tray/view.ts';
+
+const english = translateTo('en');
 
 function profile(name: string, more: Partial<ProfileSummary> = {}): ProfileSummary {
   return { name, role: 'client', authentication: 'psk', state: 'disconnected', ...more };
@@ -20,9 +25,17 @@ function connection(name: string, more: Partial<ConnectionStatus>): ConnectionSt
   };
 }
 
+const nothing: TrayModel = {
+  state: { service: 'away', controlPath: '/x' },
+  throughput: new Map(),
+  lastUsed: [],
+  startAtLogin: undefined,
+  problem: undefined,
+};
+
 function model(profiles: readonly ProfileSummary[], connections: readonly ConnectionStatus[]): TrayModel {
   const status: Status = { version: '1', startedAt: 0, connections: [...connections], drops: {} };
-  return { status, profiles, problem: undefined };
+  return { ...nothing, state: { service: 'present', status, profiles: [...profiles] } };
 }
 
 function texts({ menu }: ReturnType<typeof viewOf>): readonly string[] {
@@ -33,34 +46,53 @@ function actions({ menu }: ReturnType<typeof viewOf>): readonly string[] {
   return menu.flatMap((entry) => (entry.type === 'action' ? [entry.label] : []));
 }
 
-const quit = 'Quit (connections stay as they are)';
+const always = ['Open SealNIC', 'Copy diagnostics'];
+const quit = 'Quit';
+const quitConnected = 'Quit (connections stay as they are)';
 
-test('without the service there is nothing to do but to quit', () => {
-  const view = viewOf({ status: undefined, profiles: [profile('office')], problem: undefined });
+test('without the service nothing can be connected', () => {
+  const view = viewOf(nothing, english);
   assert.equal(view.icon, 'no-service');
-  assert.deepEqual(actions(view), [quit]);
+  assert.deepEqual(actions(view), [...always, quit]);
   assert.deepEqual(texts(view), ['The SealNIC service is not running']);
 });
 
+test('before the service was heard of it is not said to be away', () => {
+  const view = viewOf({ ...nothing, state: { service: 'starting' } }, english);
+  assert.deepEqual(texts(view), ['Looking for the SealNIC service …']);
+});
+
 test('a profile that is not connected can be connected', () => {
-  const view = viewOf(model([profile('office')], []));
+  const view = viewOf(model([profile('office')], []), english);
   assert.equal(view.icon, 'disconnected');
   assert.equal(view.tooltip, 'SealNIC: not connected');
-  assert.deepEqual(actions(view), ['Connect office', quit]);
+  assert.deepEqual(actions(view), ['Connect office', ...always, quit]);
 });
 
 test('the action names the profile', () => {
-  const { menu } = viewOf(model([profile('office'), profile('lab')], [connection('lab', {})]));
+  const { menu } = viewOf(model([profile('office'), profile('lab')], [connection('lab', {})]), english);
   assert.deepEqual(
     menu.flatMap((entry) => (entry.type === 'action' ? [entry.action] : [])),
-    [{ type: 'connect', profile: 'office' }, { type: 'disconnect', profile: 'lab' }, { type: 'quit' }],
+    [
+      { type: 'connect', profile: 'office' },
+      { type: 'disconnect', profile: 'lab' },
+      { type: 'open-window' },
+      { type: 'copy-diagnostics' },
+      { type: 'quit' },
+    ],
   );
 });
 
+test('what was used last comes first', () => {
+  const profiles = [profile('a'), profile('b'), profile('c')];
+  const view = viewOf({ ...model(profiles, []), lastUsed: ['c', 'gone', 'b'] }, english);
+  assert.deepEqual(actions(view).slice(0, 3), ['Connect c', 'Connect b', 'Connect a']);
+});
+
 test('a gateway is no business of the tray', () => {
-  const view = viewOf(model([profile('hub', { role: 'gateway' })], [connection('hub', {})]));
+  const view = viewOf(model([profile('hub', { role: 'gateway' })], [connection('hub', {})]), english);
   assert.equal(view.icon, 'disconnected');
-  assert.deepEqual(actions(view), [quit]);
+  assert.deepEqual(actions(view), [...always, quit]);
 });
 
 test('a failed connection says why, and that its traffic is blocked', () => {
@@ -69,31 +101,78 @@ test('a failed connection says why, and that its traffic is blocked', () => {
     failure: { code: 'authentication-failed' },
     protectedTraffic: 'blocked',
   });
-  const view = viewOf(model([profile('office'), profile('lab')], [failed, connection('lab', {})]));
-  assert.equal(view.icon, 'failed');
-  assert.deepEqual(actions(view), ['Try again: office', 'Disconnect office', 'Disconnect lab', quit]);
-  const lines = texts(view);
-  assert.equal(lines[0], 'office: failed');
-  assert.match(lines[1] ?? '', /office/);
-  assert.equal(lines[2], 'Protected traffic is blocked until then');
-  assert.equal(lines[3], 'lab: connected');
+  const view = viewOf(model([profile('office'), profile('lab')], [failed, connection('lab', {})]), english);
+  assert.equal(view.icon, 'blocked');
+  assert.deepEqual(actions(view), [
+    'Try again: office',
+    'Disconnect office',
+    'Disconnect lab',
+    ...always,
+    quitConnected,
+  ]);
+  assert.deepEqual(texts(view), [
+    'office: failed',
+    'The gateway refused to authenticate us for “office”.',
+    'Protected traffic is blocked until then',
+    'lab: connected',
+  ]);
+});
+
+test('an icon for each state, and a picture for each icon', () => {
+  const seen = new Set<string>(['no-service']);
+  for (const state of ['disconnected', 'connecting', 'connected', 'reconnecting', 'failed'] as const) {
+    const open = connection('office', { state, protectedTraffic: 'clear' });
+    assert.equal(viewOf(model([profile('office')], [open]), english).icon, state);
+    seen.add(state);
+  }
+  seen.add('blocked');
+  assert.deepEqual([...seen].sort(), [...trayIcons].sort());
+  const folder = join(import.meta.dirname, '..', '..', 'resources', 'tray');
+  for (const icon of trayIcons) {
+    for (const ending of ['.svg', '.png', '@2x.png', 'Template.png', 'Template@2x.png']) {
+      assert.ok(existsSync(join(folder, `${icon}${ending}`)), `${icon}${ending}`);
+    }
+  }
 });
 
 test('connecting can be cancelled', () => {
   for (const state of ['connecting', 'connected'] as const) {
-    const view = viewOf(model([profile('office')], [connection('office', { state })]));
-    assert.equal(view.icon, state);
-    assert.deepEqual(actions(view), ['Disconnect office', quit]);
+    const view = viewOf(model([profile('office')], [connection('office', { state })]), english);
+    assert.deepEqual(actions(view), ['Disconnect office', ...always, quitConnected]);
   }
 });
 
+test('the tooltip has the throughput of what is connected', () => {
+  const throughput = new Map([['office', { inward: 1_250_000, outward: 930 }]]);
+  const connected = { ...model([profile('office')], [connection('office', {})]), throughput };
+  assert.equal(viewOf(connected, english).tooltip, 'SealNIC: office connected, ↓ 1.3 MB/s ↑ 930 B/s');
+});
+
 test('an invalid profile cannot be connected', () => {
-  const view = viewOf(model([profile('office', { problem: 'line 3' })], []));
-  assert.deepEqual(actions(view), [quit]);
-  assert.ok(view.menu.some((entry) => entry.type === 'text' && entry.label.includes('not valid')));
+  const view = viewOf(model([profile('office', { problem: 'line 3' })], []), english);
+  assert.deepEqual(actions(view), [...always, quit]);
+  assert.ok(texts(view).includes('office: the profile is not valid'));
 });
 
 test('a problem with the last wish is shown', () => {
-  const view = viewOf({ ...model([profile('office')], []), problem: 'You may not connect.' });
+  const view = viewOf({ ...model([profile('office')], []), problem: 'You may not connect.' }, english);
   assert.deepEqual(texts(view), ['Not connected', 'You may not connect.']);
+});
+
+test('starting at login is an entry with a check mark, where it is possible', () => {
+  for (const on of [true, false]) {
+    const { menu } = viewOf({ ...nothing, startAtLogin: on }, english);
+    const entry = menu.find((each) => each.type === 'action' && each.action.type === 'start-at-login');
+    assert.deepEqual(entry, {
+      type: 'action',
+      label: 'Start at login',
+      checked: on,
+      action: { type: 'start-at-login', on: !on },
+    });
+  }
+});
+
+test('the menu speaks Japanese', () => {
+  const view = viewOf(model([profile('office')], []), translateTo('ja'));
+  assert.deepEqual(actions(view), ['office に接続', 'SealNIC を開く', '診断情報をコピー', '終了']);
 });

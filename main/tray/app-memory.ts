@@ -1,0 +1,52 @@
+// What the app remembers by itself, apart from the settings: the window's place, which profiles were used last.
+import { z } from 'zod';
+import type { ServiceState, Settings } from './ipc.ts';
+import { settingsSchema } from './ipc.ts';
+import { JsonFile } from './json-file.ts';
+
+const memorySchema = z.object({
+  bounds: z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }).nullable(),
+  /** Last used first. */
+  lastUsed: z.array(z.string().max(64)).max(64),
+  toldAboutTray: z.boolean(),
+});
+export type AppMemory = z.infer<typeof memorySchema>;
+
+const defaultSettings: Settings = {
+  theme: 'system',
+  language: 'system',
+  notifications: true,
+  startAtLogin: false,
+  connectOnStart: [],
+};
+
+export function settingsFile(path: string): JsonFile<(typeof settingsSchema)['shape']> {
+  return new JsonFile(path, settingsSchema, defaultSettings);
+}
+
+export function memoryFile(path: string): JsonFile<(typeof memorySchema)['shape']> {
+  return new JsonFile(path, memorySchema, { bounds: null, lastUsed: [], toldAboutTray: false });
+}
+
+/** The new order once connections are in use; undefined where it stays. */
+export function usedNow(lastUsed: readonly string[], state: ServiceState): string[] | undefined {
+  if (state.service !== 'present') return undefined;
+  const inUse = state.status.connections
+    .filter((each) => each.state === 'connecting' || each.state === 'connected')
+    .toSorted((first, second) => second.since - first.since)
+    .map(({ profile }) => profile);
+  const order = [...inUse, ...lastUsed.filter((name) => !inUse.includes(name))].slice(0, 64);
+  return order.every((name, index) => lastUsed[index] === name) ? undefined : order;
+}
+
+/** Which profiles to connect when the service is first there. */
+export function toConnectAtStart({ connectOnStart }: Settings, state: ServiceState): readonly string[] {
+  if (state.service !== 'present') return [];
+  const { profiles, status } = state;
+  return connectOnStart.filter(
+    (wanted) =>
+      profiles.some(
+        ({ name, role, problem }) => name === wanted && role === 'client' && problem === undefined,
+      ) && !status.connections.some((each) => each.profile === wanted && each.state !== 'disconnected'),
+  );
+}

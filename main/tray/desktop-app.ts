@@ -1,0 +1,270 @@
+// The running app: what follows from a change of the service's state, from a click in the tray, and from a command of
+// the window. A thin layer of Electron around the rules.
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session } from 'electron';
+import { ControlError } from '../control/failure.ts';
+import { defaultControlPath } from '../control/service-options.ts';
+import { productVersion } from '../control/version.ts';
+import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
+import { commandChannel } from './channels.ts';
+import { diagnosticsText } from './diagnostics.ts';
+import type { AppInformation, ServiceState, Settings } from './ipc.ts';
+import { IpcServer } from './ipc-server.ts';
+import { denyInSession } from './lockdown.ts';
+import { loginItem } from './login-item/index.ts';
+import { NotificationRules, notificationText } from './notification-rules.ts';
+import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
+import { platform } from './platform/index.ts';
+import { ServiceMirror } from './service-mirror.ts';
+import { failureText } from './text/failure-text.ts';
+import { languageFor, type Translate, translateTo } from './text/translate.ts';
+import { trayHostIsThere } from './tray-host/index.ts';
+import { TrayIcon } from './tray-icon.ts';
+import { type TrayAction, viewOf } from './view.ts';
+import { MainWindow } from './window.ts';
+import { opensAtStart, type Rectangle } from './window-rules.ts';
+
+/** Starts it without its window. */
+const hiddenArgument = '--hidden';
+const rememberAfterMilliseconds = 500;
+
+export class DesktopApp {
+  readonly #controlPath = process.env.SEALNIC_CONTROL ?? defaultControlPath;
+  readonly #settings = settingsFile(join(app.getPath('userData'), 'settings.json'));
+  readonly #memory = memoryFile(join(app.getPath('userData'), 'window.json'));
+  readonly #loginItem = loginItem(app.getPath('appData'), [
+    process.env.APPIMAGE ?? process.execPath,
+    ...(app.isPackaged ? [] : [app.getAppPath()]),
+    hiddenArgument,
+  ]);
+  readonly #notificationRules = new NotificationRules();
+  readonly #notifications = new Set<Notification>();
+  readonly #trayAvailable: boolean;
+  readonly #tray = new TrayIcon({
+    perform: (action) => void this.#perform(action),
+    open: () => this.open(),
+  });
+  readonly #window: MainWindow;
+  readonly #mirror: ServiceMirror;
+  #translate: Translate;
+  #problem: string | undefined;
+  #startedConnections = false;
+  #quitting = false;
+  #rememberTimer: NodeJS.Timeout | undefined;
+
+  static async start(): Promise<DesktopApp> {
+    return new DesktopApp(await trayHostIsThere());
+  }
+
+  private constructor(trayAvailable: boolean) {
+    this.#trayAvailable = trayAvailable;
+    this.#translate = translateTo(this.#language());
+    nativeTheme.themeSource = this.#settings.value.theme;
+    app.dock?.hide();
+    this.#window = new MainWindow({
+      remembered: () => this.#memory.value.bounds ?? undefined,
+      moved: (bounds) => this.#rememberBounds(bounds),
+      trayAvailable: () => this.#trayAvailable,
+      quitting: () => this.#quitting,
+      quit: () => app.quit(),
+    });
+    this.#mirror = new ServiceMirror({
+      controlPath: this.#controlPath,
+      changed: (state) => this.#follow(state),
+      measured: () => this.#show(),
+    });
+    this.#serveWindow();
+    this.#show();
+    if (opensAtStart({ hidden: process.argv.includes(hiddenArgument), trayAvailable })) this.open();
+    if (!trayAvailable) this.#tellAboutTray();
+  }
+
+  open(): void {
+    this.#window.open();
+  }
+
+  /** Connections stay as they are. */
+  close(): void {
+    this.#quitting = true;
+    clearTimeout(this.#rememberTimer);
+    this.#mirror.close();
+  }
+
+  #serveWindow(): void {
+    denyInSession(session.defaultSession);
+    const pages = join(app.getAppPath(), 'renderer');
+    protocol.handle(pageScheme, ({ url, method }) => pageResponse(pages, url, method));
+    const server = new IpcServer({
+      mirror: this.#mirror,
+      visible: () => this.#window.visible,
+      settings: () => this.#currentSettings(),
+      changeSettings: (changes) => this.#changeSettings(changes),
+      information: () => this.#information(),
+      copyDiagnostics: () => this.#copyDiagnostics(),
+      quit: () => app.quit(),
+      now: () => performance.now(),
+      wait: async (milliseconds) => {
+        await wait(milliseconds);
+      },
+    });
+    ipcMain.handle(commandChannel, (event, name: unknown, parameters: unknown) => {
+      const { sender, senderFrame } = event;
+      const ours = this.#window.owns(sender) && senderFrame?.url.startsWith(`${pageOrigin}/`) === true;
+      if (!ours || senderFrame !== sender.mainFrame) throw new Error('not a page of SealNIC');
+      return server.handle(name, parameters);
+    });
+  }
+
+  #follow(state: ServiceState): void {
+    this.#problem = undefined;
+    const lastUsed = usedNow(this.#memory.value.lastUsed, state);
+    if (lastUsed !== undefined) this.#remember({ lastUsed });
+    this.#show();
+    this.#window.send('state', state);
+    for (const fact of this.#notificationRules.next(state)) {
+      if (this.#settings.value.notifications) this.#notify(notificationText(fact, this.#translate));
+    }
+    if (state.service === 'present' && !this.#startedConnections) {
+      this.#startedConnections = true;
+      for (const profile of toConnectAtStart(this.#settings.value, state)) {
+        void this.#perform({ type: 'connect', profile });
+      }
+    }
+  }
+
+  #show(): void {
+    const { state, throughput } = this.#mirror;
+    const model = {
+      state,
+      throughput,
+      lastUsed: this.#memory.value.lastUsed,
+      startAtLogin: this.#loginItem?.on,
+      problem: this.#problem,
+    };
+    this.#tray.show(viewOf(model, this.#translate));
+  }
+
+  async #perform(action: TrayAction): Promise<void> {
+    this.#problem = undefined;
+    try {
+      switch (action.type) {
+        // Not waited for: the state that follows is shown as it comes, and its failure with it.
+        case 'connect':
+          await this.#mirror.call('connection.up', { profile: action.profile, wait: false });
+          break;
+        case 'disconnect':
+          await this.#mirror.call('connection.down', { profile: action.profile });
+          break;
+        case 'retry':
+          await this.#mirror.call('connection.retry', { profile: action.profile });
+          break;
+        case 'start-at-login':
+          this.#changeSettings({ startAtLogin: action.on });
+          break;
+        case 'copy-diagnostics':
+          await this.#copyDiagnostics();
+          break;
+        case 'open-window':
+          this.open();
+          break;
+        case 'quit':
+          app.quit();
+          break;
+      }
+    } catch (error) {
+      this.#problem =
+        error instanceof ControlError ? failureText(this.#translate, error.failure).what : String(error);
+    }
+    this.#show();
+  }
+
+  #language(): 'en' | 'ja' {
+    const { language } = this.#settings.value;
+    return language === 'system' ? this.#systemLanguage() : language;
+  }
+
+  #systemLanguage(): 'en' | 'ja' {
+    return languageFor(app.getPreferredSystemLanguages());
+  }
+
+  #currentSettings(): Settings {
+    // The system's list of what starts at login is the truth; it can be changed elsewhere.
+    return { ...this.#settings.value, startAtLogin: this.#loginItem?.on ?? false };
+  }
+
+  #changeSettings(changes: { [Key in keyof Settings]?: Settings[Key] | undefined }): void {
+    const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+    if (changes.startAtLogin !== undefined) this.#loginItem?.set(changes.startAtLogin);
+    this.#settings.update(given as Partial<Settings>);
+    nativeTheme.themeSource = this.#settings.value.theme;
+    this.#translate = translateTo(this.#language());
+    this.#show();
+    this.#window.send('settings', this.#currentSettings());
+  }
+
+  #information(): AppInformation {
+    return {
+      version: productVersion,
+      electronVersion: process.versions.electron ?? '',
+      platform,
+      systemLanguage: this.#systemLanguage(),
+      language: this.#language(),
+      controlPath: this.#controlPath,
+      trayAvailable: this.#trayAvailable,
+      startAtLoginSupported: this.#loginItem !== undefined,
+    };
+  }
+
+  async #copyDiagnostics(): Promise<void> {
+    const findings = await this.#mirror.call('doctor.check', {}).then(
+      (answer) => answer.findings,
+      () => undefined,
+    );
+    clipboard.writeText(
+      diagnosticsText({
+        information: this.#information(),
+        state: this.#mirror.state,
+        findings,
+        now: new Date(),
+      }),
+    );
+  }
+
+  #notify({ title, body }: { title: string; body: string }): void {
+    if (!Notification.isSupported()) return;
+    const notification = new Notification({ title, body });
+    // Referenced until it is gone: a collected one cannot be clicked.
+    this.#notifications.add(notification);
+    notification.on('click', () => this.open());
+    notification.on('close', () => this.#notifications.delete(notification));
+    notification.show();
+  }
+
+  #tellAboutTray(): void {
+    if (this.#memory.value.toldAboutTray) return;
+    this.#remember({ toldAboutTray: true });
+    this.#notify({
+      title: this.#translate.text('notification.noTrayHost.title'),
+      body: this.#translate.text('notification.noTrayHost.body'),
+    });
+  }
+
+  /** Moving a window makes an event for each step. */
+  #rememberBounds(bounds: Rectangle): void {
+    clearTimeout(this.#rememberTimer);
+    const { x, y, width, height } = bounds;
+    this.#rememberTimer = setTimeout(
+      () => this.#remember({ bounds: { x, y, width, height } }),
+      rememberAfterMilliseconds,
+    );
+  }
+
+  #remember(changes: Partial<AppMemory>): void {
+    try {
+      this.#memory.update(changes);
+    } catch (error) {
+      console.error(`What the app remembers could not be written: ${error}`);
+    }
+  }
+}

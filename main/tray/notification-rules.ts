@@ -1,0 +1,91 @@
+// Which changes of the service's state a person is told about: once for each event, with the reason. Pure: states in,
+// facts out; notificationText puts words to them.
+import type { Failure } from '../control/failure.ts';
+import type { ConnectionState } from '../control/state.ts';
+import type { ConnectionStatus } from '../control/values.ts';
+import type { ServiceState } from './ipc.ts';
+import { reasonText } from './text/failure-text.ts';
+import type { Translate } from './text/translate.ts';
+
+export type NotificationFact =
+  | {
+      readonly kind: 'connected' | 'disconnected' | 'reconnecting' | 'failed';
+      readonly profile: string;
+      readonly failure: Failure | undefined;
+      readonly blocked: boolean;
+    }
+  | { readonly kind: 'service-away' };
+
+export class NotificationRules {
+  /** What was known of each connection; undefined before the service was first there. */
+  #known: ReadonlyMap<string, ConnectionState> | undefined;
+  #away = false;
+
+  /** The facts that are new since the last call. What is already so when the app starts is no news. */
+  next(state: ServiceState): readonly NotificationFact[] {
+    if (state.service === 'starting') return [];
+    if (state.service === 'away') {
+      const news = this.#known !== undefined && !this.#away;
+      this.#away = true;
+      return news ? [{ kind: 'service-away' }] : [];
+    }
+    this.#away = false;
+    const connections = state.status.connections.filter(
+      ({ profile }) => !state.profiles.some(({ name, role }) => name === profile && role === 'gateway'),
+    );
+    const before = this.#known;
+    this.#known = new Map(connections.map((each) => [each.profile, each.state]));
+    if (before === undefined) return [];
+    const gone = [...before.keys()].filter((profile) => !this.#known?.has(profile));
+    return [
+      ...connections.flatMap((each) => factOf(before.get(each.profile) ?? 'disconnected', each)),
+      ...gone.flatMap((profile) => endOf(before.get(profile) ?? 'disconnected', profile, undefined)),
+    ];
+  }
+}
+
+export interface NotificationText {
+  readonly title: string;
+  readonly body: string;
+}
+
+export function notificationText(fact: NotificationFact, translate: Translate): NotificationText {
+  if (fact.kind === 'service-away') {
+    return {
+      title: translate.text('notification.serviceAway.title'),
+      body: translate.text('notification.serviceAway.body'),
+    };
+  }
+  const { kind, profile, failure, blocked } = fact;
+  const body: string[] = [];
+  if (kind === 'connected' || (kind === 'disconnected' && !blocked)) {
+    body.push(translate.text(`notification.${kind}.body`));
+  }
+  if (failure !== undefined && failure.code !== 'requested' && kind !== 'connected') {
+    const { what, next } = reasonText(translate, profile, failure);
+    body.unshift(what);
+    if (next !== undefined && kind === 'failed') body.push(next);
+  }
+  if (blocked) body.push(translate.text('notification.blocked'));
+  return { title: translate.text(`notification.${kind}.title`, { profile }), body: body.join(' ') };
+}
+
+function factOf(before: ConnectionState, connection: ConnectionStatus): readonly NotificationFact[] {
+  const { profile, state, failure, protectedTraffic } = connection;
+  if (state === before || state === 'connecting') return [];
+  const blocked = protectedTraffic === 'blocked';
+  if (state === 'disconnected') return endOf(before, profile, failure);
+  // An attempt that was never up and goes on trying has failed once, in words of its own.
+  return [{ kind: state, profile, failure, blocked }];
+}
+
+/** Only what was up is worth saying; and a service that stops is told as such, once. */
+function endOf(
+  before: ConnectionState,
+  profile: string,
+  failure: Failure | undefined,
+): readonly NotificationFact[] {
+  if (before !== 'connected' && before !== 'reconnecting') return [];
+  if (failure?.code === 'service-stopping') return [];
+  return [{ kind: 'disconnected', profile, failure, blocked: false }];
+}

@@ -1,0 +1,2 @@
+// Which platform this is, for the window to know.
+export const platform: string = process.platform;

@@ -1,0 +1,50 @@
+// The desktop app driven by Playwright: a real Electron, unprivileged, with its sandbox, on the desktop of a test.
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { _electron, type ElectronApplication, type Page } from 'playwright-core';
+import { bundleTray } from '../../build/bundle.ts';
+import type { Desktop } from './desktop.ts';
+
+export interface WindowAppOptions {
+  readonly controlPath: string;
+  readonly arguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Started from a bundle of its own; where there is one already, from that, as at a second start. */
+export async function startWindowApp(
+  desktop: Desktop,
+  options: WindowAppOptions,
+): Promise<ElectronApplication> {
+  const { default: electron } = await import('electron');
+  const bundle = join(desktop.directory, 'tray');
+  // The checkout may lie where the user may not read.
+  if (!existsSync(bundle)) await bundleTray(bundle);
+  // Playwright runs as the test does, which may be root; the app does not.
+  const starter = join(desktop.directory, 'start-app');
+  const words = desktop.asUser([electron as unknown as string]).map((word) => `'${word}'`);
+  writeFileSync(starter, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+  chmodSync(starter, 0o755);
+  return await _electron.launch({
+    executablePath: starter,
+    chromiumSandbox: true,
+    args: [bundle, ...(options.arguments ?? [])],
+    cwd: desktop.directory,
+    env: { ...desktop.environment, ...options.environment, SEALNIC_CONTROL: options.controlPath },
+    timeout: 30_000,
+  });
+}
+
+/** The window's page, once there is one. */
+export async function pageOf(app: ElectronApplication): Promise<Page> {
+  const page = app.windows()[0] ?? (await app.waitForEvent('window', { timeout: 20_000 }));
+  await page.waitForLoadState('domcontentloaded');
+  return page;
+}
+
+/** A picture for a person to look at, in test/output/window. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = join(import.meta.dirname, '..', 'output', 'window');
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}
