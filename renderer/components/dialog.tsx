@@ -1,0 +1,68 @@
+// A window within the window: the browser's own dialog, which keeps the focus and closes by Escape.
+import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { useWords } from '../state/words.ts';
+import { Button } from './button.tsx';
+
+interface DialogProperties {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+  /** Beside "Cancel". */
+  readonly actions?: ReactNode;
+  readonly wide?: boolean;
+  readonly closeLabel?: string;
+}
+
+export function Dialog({ title, onClose, children, actions, wide = false, closeLabel }: DialogProperties) {
+  const { say } = useWords();
+  const id = useId();
+  const element = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      className={wide ? 'dialog dialog-wide' : 'dialog'}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={id}>{title}</h2>
+      <div className="dialog-body">{children}</div>
+      <footer className="dialog-actions">
+        <Button onClick={onClose}>{closeLabel ?? say('action.cancel')}</Button>
+        {actions}
+      </footer>
+    </dialog>
+  );
+}
+
+interface ConfirmationProperties {
+  readonly title: string;
+  readonly text: string;
+  readonly action: string;
+  readonly onConfirm: () => void;
+  readonly onClose: () => void;
+}
+
+/** Asks before something that cannot be taken back. */
+export function Confirmation({ title, text, action, onConfirm, onClose }: ConfirmationProperties) {
+  return (
+    <Dialog
+      title={title}
+      onClose={onClose}
+      actions={
+        <Button kind="danger" onClick={onConfirm}>
+          {action}
+        </Button>
+      }
+    >
+      <p>{text}</p>
+    </Dialog>
+  );
+}

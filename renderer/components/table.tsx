@@ -1,0 +1,54 @@
+// A table that becomes a list of cards where the window is narrow; its cells then carry their column's name.
+import type { ReactNode } from 'react';
+
+export interface Column<Row> {
+  readonly name: string;
+  readonly cell: (row: Row, index: number) => ReactNode;
+  readonly numeric?: boolean;
+  /** The name is for screen readers only. */
+  readonly quietName?: boolean;
+}
+
+interface TableProperties<Row> {
+  readonly caption: string;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string;
+  readonly rowClass?: (row: Row) => string;
+}
+
+export function Table<Row>({ caption, columns, rows, keyOf, rowClass }: TableProperties<Row>) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="table-scroll" aria-label={caption} tabIndex={0}>
+      {/* biome-ignore lint/a11y/noRedundantRoles: as cards it is no table to the browser any more */}
+      <table role="table">
+        <thead>
+          <tr>
+            {columns.map(({ name, numeric, quietName }) => (
+              <th key={name} scope="col" className={numeric === true ? 'numeric' : undefined}>
+                <span className={quietName === true ? 'visually-hidden' : undefined}>{name}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, index) => (
+            <tr key={keyOf(row)} className={rowClass?.(row)}>
+              {columns.map(({ name, numeric, cell, quietName }) => (
+                <td key={name} className={numeric === true ? 'numeric' : undefined}>
+                  {quietName !== true && (
+                    <span className="cell-name" aria-hidden="true">
+                      {name}
+                    </span>
+                  )}
+                  <span className="cell-value">{cell(row, index)}</span>
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,36 @@
+// Which step the window can offer against a failure, and where in a text a problem lies.
+import type { Failure, ProfileProblem } from '../../main/control/failure.ts';
+
+/** What a button beside a failure does. */
+export type Remedy = 'retry' | 'edit-profile' | 'store-secret' | 'doctor' | 'none';
+
+export function remedyOf(failure: Failure): Remedy {
+  switch (failure.code) {
+    case 'secret-missing':
+    case 'authentication-failed':
+    case 'signing-failed':
+      return 'store-secret';
+    case 'peer-authentication-failed':
+      return failure.problem === 'wrong-psk' ? 'store-secret' : 'edit-profile';
+    case 'no-proposal-chosen':
+    case 'selectors-unacceptable':
+    case 'no-address-assigned':
+    case 'name-not-resolved':
+      return 'edit-profile';
+    case 'adapter-failed':
+    case 'network-failed':
+    case 'unexpected':
+      return 'doctor';
+    case 'requested':
+    case 'service-stopping':
+    case 'replaced':
+      return 'none';
+    default:
+      return 'retry';
+  }
+}
+
+/** "gateway.adress: unknown key". The line is told beside it. */
+export function problemText({ key, message }: ProfileProblem): string {
+  return key === undefined ? message : `${key}: ${message}`;
+}

@@ -1,0 +1,113 @@
+// The form for a new profile: what it asks, what is wrong with the answers, and the TOML that comes of them.
+
+export interface ProfileForm {
+  readonly gateway: string;
+  readonly name: string;
+  readonly identity: string;
+  readonly method: 'psk' | 'certificate';
+  /** Names in the store; chosen, or those under which new files will be stored. */
+  readonly certificate: string;
+  readonly authority: string;
+  readonly protect: 'gateway' | 'everything' | 'networks';
+  /** Prefixes, separated by commas, blanks or lines. */
+  readonly networks: string;
+}
+
+export const emptyProfileForm: ProfileForm = {
+  gateway: '',
+  name: '',
+  identity: '',
+  method: 'psk',
+  certificate: '',
+  authority: '',
+  protect: 'gateway',
+  networks: '',
+};
+
+export type ProfileProblems = Partial<Record<keyof ProfileForm | 'secret', string>>;
+
+/** A name as a profile may have it, made from what the person typed as gateway: "vpn.example.org" is "vpn-example". */
+export function suggestedName(gateway: string, taken: readonly string[]): string {
+  const text = gateway.trim().toLowerCase();
+  const isAddress = /^[\d.]+$/.test(text) || text.includes(':');
+  const labels = isAddress ? [text] : text.split('.').filter((label) => label !== '');
+  const kept = labels.length > 2 ? labels.slice(0, -1) : labels.slice(0, 1);
+  const base =
+    kept
+      .join('-')
+      .replaceAll(/[^a-z0-9_.-]+/g, '-')
+      .replace(/^[^a-z0-9]+/, '')
+      .slice(0, 28) || 'vpn';
+  return taken.includes(base) ? freeName(base, taken) : base;
+}
+
+/** "office-2", "office-3", …: the first that is free, within 32 characters. */
+export function freeName(name: string, taken: readonly string[]): string {
+  for (let number = 2; ; number++) {
+    const ending = `-${number}`;
+    const found = `${name.slice(0, 32 - ending.length)}${ending}`;
+    if (!taken.includes(found)) return found;
+  }
+}
+
+/** docs/PROFILE.md: 1 to 32 small letters, digits and - _ . */
+export const profileNamePattern = /^[a-z0-9][a-z0-9._-]{0,31}$/;
+
+/** Keys below "profiles.problem". `hasSecret`: one was typed. */
+export function checkProfile(
+  form: ProfileForm,
+  hasSecret: boolean,
+  taken: readonly string[],
+): ProfileProblems {
+  const problems: ProfileProblems = {};
+  if (form.gateway.trim() === '') problems.gateway = 'gateway-needed';
+  else if (/\s/.test(form.gateway.trim())) problems.gateway = 'gateway-invalid';
+  if (form.name === '') problems.name = 'name-needed';
+  else if (!profileNamePattern.test(form.name)) problems.name = 'name-invalid';
+  else if (taken.includes(form.name)) problems.name = 'name-taken';
+  if (form.method === 'psk' && !hasSecret) problems.secret = 'secret-needed';
+  if (form.method === 'certificate' && form.certificate === '') problems.certificate = 'certificate-needed';
+  if (form.method === 'certificate' && form.authority === '') problems.authority = 'authority-needed';
+  if (form.protect === 'networks') {
+    const prefixes = prefixesOf(form.networks);
+    if (prefixes.length === 0) problems.networks = 'networks-needed';
+    else if (!prefixes.every(looksLikePrefix)) problems.networks = 'networks-invalid';
+  }
+  return problems;
+}
+
+/** The whole file. It names secrets and holds none. */
+export function tomlOf(form: ProfileForm): string {
+  const lines = [
+    `networks = ${networksValue(form)}`,
+    '',
+    '[gateway]',
+    `address = ${quoted(form.gateway.trim())}`,
+  ];
+  if (form.identity.trim() !== '') lines.push('', '[local]', `identity = ${quoted(form.identity.trim())}`);
+  lines.push('', '[authentication]', `method = ${quoted(form.method)}`);
+  if (form.method === 'psk') lines.push(`secret = ${quoted(form.name)}`);
+  else {
+    lines.push(`certificate = ${quoted(form.certificate)}`, `authorities = [${quoted(form.authority)}]`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export function prefixesOf(text: string): readonly string[] {
+  return text.split(/[\s,、]+/).filter((part) => part !== '');
+}
+
+function networksValue(form: ProfileForm): string {
+  if (form.protect !== 'networks') return quoted(form.protect);
+  return `[${prefixesOf(form.networks).map(quoted).join(', ')}]`;
+}
+
+/** Only the shape; the service has the last word. */
+function looksLikePrefix(text: string): boolean {
+  return /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)(\/\d{1,3})?$/i.test(text);
+}
+
+/** A TOML basic string is written as JSON writes strings, but for DEL. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll('\u007f', '\\u007f');
+}

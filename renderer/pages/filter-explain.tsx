@@ -1,0 +1,130 @@
+// What would happen to a packet: asked by address, name or five-tuple, answered with the row that decides.
+import { type FormEvent, useState } from 'react';
+import type { ControlFailure } from '../../main/control/failure.ts';
+import type { Explanation } from '../../main/control/values.ts';
+import { Button } from '../components/button.tsx';
+import { Card, Facts } from '../components/card.tsx';
+import { Field, TextField } from '../components/field.tsx';
+import { FailureNotice } from '../components/notice.tsx';
+import { endpointText } from '../logic/filter-view.ts';
+import { useInvoke } from '../state/hooks.ts';
+import { useWords } from '../state/words.ts';
+import { ActionBadge } from './action-badge.tsx';
+import { originText } from './filter-rows.tsx';
+
+const protocols = ['', 'tcp', 'udp', 'icmp', 'icmpv6'] as const;
+
+export function FilterExplain() {
+  const { say } = useWords();
+  const invoke = useInvoke();
+  const [destination, setDestination] = useState('');
+  const [protocol, setProtocol] = useState('');
+  const [port, setPort] = useState('');
+  const [source, setSource] = useState('');
+  const [portProblem, setPortProblem] = useState(false);
+  const [failure, setFailure] = useState<ControlFailure>();
+  const [explanations, setExplanations] = useState<readonly Explanation[]>([]);
+
+  const ask = async (event: FormEvent) => {
+    event.preventDefault();
+    const number = Number(port);
+    const wrong = port.trim() !== '' && !(Number.isInteger(number) && number >= 0 && number <= 65535);
+    setPortProblem(wrong);
+    if (wrong || destination.trim() === '') return;
+    const answer = await invoke('filter.explain', {
+      destination: destination.trim(),
+      ...(source.trim() !== '' && { source: source.trim() }),
+      ...(protocol !== '' && { protocol }),
+      ...(port.trim() !== '' && { destinationPort: number }),
+    });
+    setFailure(answer.ok ? undefined : answer.failure);
+    setExplanations(answer.ok ? answer.value.explanations : []);
+  };
+
+  return (
+    <>
+      <Card title={say('explain.title')}>
+        <form className="form" onSubmit={(event) => void ask(event)}>
+          <div className="form-row">
+            <TextField
+              label={say('explain.destination')}
+              placeholder="intranet.example.org"
+              value={destination}
+              required
+              onText={setDestination}
+            />
+            <Field label={say('filter.field.protocol')}>
+              {(properties) => (
+                <select
+                  {...properties}
+                  value={protocol}
+                  onChange={(event) => setProtocol(event.target.value)}
+                >
+                  {protocols.map((each) => (
+                    <option key={each} value={each}>
+                      {each === '' ? say('explain.any-protocol') : each}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Field>
+            <TextField
+              label={say('explain.port')}
+              value={port}
+              inputMode="numeric"
+              placeholder="443"
+              problem={portProblem ? say('explain.port-problem') : undefined}
+              onText={setPort}
+            />
+            <TextField
+              label={say('explain.source')}
+              value={source}
+              placeholder={say('explain.source-default')}
+              onText={setSource}
+            />
+          </div>
+          <div className="actions">
+            <Button kind="primary" type="submit">
+              {say('explain.ask')}
+            </Button>
+          </div>
+        </form>
+      </Card>
+      {failure !== undefined && <FailureNotice failure={failure} />}
+      <div aria-live="polite" className="tab-panel">
+        {explanations.map((explanation) => (
+          <ExplanationCard
+            key={`${explanation.source} ${explanation.destination}`}
+            explanation={explanation}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function ExplanationCard({ explanation }: { readonly explanation: Explanation }) {
+  const { say } = useWords();
+  const { action, source, sourcePort, destination, destinationPort, protocol } = explanation;
+  return (
+    <Card>
+      <div className="actions">
+        <ActionBadge action={action} />
+        <strong>{say(`action-meaning.${action}`)}</strong>
+      </div>
+      <p className="fixed">
+        {protocol} {endpointText(source, sourcePort)} → {endpointText(destination, destinationPort)}
+      </p>
+      <Facts
+        facts={[
+          { name: say('explain.row'), value: explanation.rowLabel },
+          { name: say('explain.origin'), value: originText(explanation.origin, say) },
+          { name: say('filter.column.enforced'), value: say(`enforced.${explanation.enforcedBy}`) },
+          { name: say('filter.field.profile'), value: explanation.profile },
+          { name: 'SPI', value: explanation.spi },
+          { name: say('explain.reason'), value: <span lang="en">{explanation.reason}</span>, wide: true },
+        ]}
+      />
+    </Card>
+  );
+}

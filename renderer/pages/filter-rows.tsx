@@ -1,0 +1,184 @@
+// The rows in the order in which they are asked. The user's own can be moved and removed.
+import { useState } from 'react';
+import type { FilterRow } from '../../main/control/values.ts';
+import { Button } from '../components/button.tsx';
+import { Card } from '../components/card.tsx';
+import { Confirmation } from '../components/dialog.tsx';
+import { Icon } from '../components/icon.tsx';
+import { FailureNotice } from '../components/notice.tsx';
+import { Bytes, Count } from '../components/quantity.tsx';
+import { type Column, Table } from '../components/table.tsx';
+import { formOf, positionAfterMove, protocolText, rowTextOf } from '../logic/filter-view.ts';
+import { useActions } from '../state/actions.ts';
+import { useLook } from '../state/hooks.ts';
+import { type Say, useWords } from '../state/words.ts';
+import { ActionBadge } from './action-badge.tsx';
+import { RowDialog } from './row-dialog.tsx';
+
+type Editing = { readonly row: FilterRow | undefined };
+
+export function FilterRows() {
+  const { say } = useWords();
+  const { busy, run } = useActions();
+  const { value, failure, reload } = useLook('filter.list', {}, 1000);
+  const [editing, edit] = useState<Editing>();
+  const [removing, remove] = useState<FilterRow>();
+  const rows = value?.rows ?? [];
+
+  const move = async (row: FilterRow, direction: 'up' | 'down') => {
+    const position = positionAfterMove(rows, row.id, direction);
+    if (position === undefined) return;
+    const added = await run(row.id, 'filter.add', { row: rowTextOf(formOf(row)), position });
+    if (added !== undefined) await run(row.id, 'filter.remove', { id: row.id });
+    reload();
+  };
+  const removeNow = async (row: FilterRow) => {
+    remove(undefined);
+    await run(row.id, 'filter.remove', { id: row.id }, say('filter.removed'));
+    reload();
+  };
+
+  const columns: readonly Column<FilterRow>[] = [
+    ...factColumns(say),
+    {
+      name: say('filter.column.change'),
+      quietName: true,
+      cell: (row) =>
+        row.removable ? (
+          <span className="cell-actions">
+            {(['up', 'down'] as const).map((direction) => (
+              <Button
+                key={direction}
+                kind="quiet"
+                aria-label={say(`filter.move-${direction}`, { row: row.label })}
+                title={say(`filter.move-${direction}-short`)}
+                disabled={busy !== undefined || positionAfterMove(rows, row.id, direction) === undefined}
+                icon={<Icon name={direction} />}
+                onClick={() => void move(row, direction)}
+              />
+            ))}
+            <Button
+              kind="quiet"
+              aria-label={say('filter.edit', { row: row.label })}
+              title={say('filter.edit-short')}
+              icon={<Icon name="edit" />}
+              onClick={() => edit({ row })}
+            />
+            <Button
+              kind="quiet"
+              aria-label={say('filter.remove', { row: row.label })}
+              title={say('filter.remove-short')}
+              icon={<Icon name="remove" />}
+              onClick={() => remove(row)}
+            />
+          </span>
+        ) : null,
+    },
+  ];
+
+  return (
+    <Card
+      title={say('filter.table')}
+      actions={
+        <Button kind="primary" icon={<Icon name="add" />} onClick={() => edit({ row: undefined })}>
+          {say('filter.add')}
+        </Button>
+      }
+    >
+      <p className="hint">{say('filter.order')}</p>
+      {failure !== undefined && <FailureNotice failure={failure} />}
+      <Table
+        caption={say('filter.table')}
+        rows={rows}
+        columns={columns}
+        keyOf={({ id }) => id}
+        rowClass={({ removable }) => (removable ? 'own' : '')}
+      />
+      {editing !== undefined && (
+        <RowDialog
+          rows={rows}
+          row={editing.row}
+          onClose={() => edit(undefined)}
+          onDone={() => {
+            edit(undefined);
+            reload();
+          }}
+        />
+      )}
+      {removing !== undefined && (
+        <Confirmation
+          title={say('filter.remove-title')}
+          text={say('filter.remove-text', { row: removing.label })}
+          action={say('filter.remove-short')}
+          onConfirm={() => void removeNow(removing)}
+          onClose={() => remove(undefined)}
+        />
+      )}
+    </Card>
+  );
+}
+
+function factColumns(say: Say): readonly Column<FilterRow>[] {
+  return [
+    { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
+    { name: say('filter.column.source'), cell: ({ source }) => source },
+    {
+      name: say('filter.column.destination'),
+      cell: ({ destination, note }) => (
+        <>
+          {destination}
+          {note !== undefined && <span className="cell-note">{note}</span>}
+        </>
+      ),
+    },
+    { name: say('filter.column.protocol'), cell: (row) => protocolText(row) },
+    {
+      name: say('filter.column.packets'),
+      numeric: true,
+      cell: ({ hits }) => <Count value={hits.packets} />,
+    },
+    { name: say('filter.column.bytes'), numeric: true, cell: ({ hits }) => <Bytes value={hits.bytes} /> },
+    {
+      name: say('filter.column.association'),
+      cell: ({ spi, profile, action }) =>
+        spi !== undefined ? (
+          <>
+            <span className="fixed">{spi}</span>
+            <span className="cell-note">{profile}</span>
+          </>
+        ) : action === 'PROTECT' ? (
+          <>
+            {say('filter.no-association')}
+            <span className="cell-note">{profile}</span>
+          </>
+        ) : (
+          '–'
+        ),
+    },
+    {
+      name: say('filter.column.enforced'),
+      cell: ({ enforcedBy, origin }) => (
+        <>
+          {say(`enforced.${enforcedBy}`)}
+          <span className="cell-note">{originText(origin, say)}</span>
+        </>
+      ),
+    },
+  ];
+}
+
+/** "filter", "profile NAME", "built-in", "default", as the service tells them. */
+export function originText(origin: string, say: Say): string {
+  const [kind = '', ...rest] = origin.split(' ');
+  const name = rest.join(' ').replace(/^"(.*)"$/, '$1');
+  switch (kind) {
+    case 'filter':
+    case 'built-in':
+    case 'default':
+      return say(`origin.${kind}`);
+    case 'profile':
+      return name === '' ? say('origin.some-profile') : say('origin.profile', { name });
+    default:
+      return origin;
+  }
+}

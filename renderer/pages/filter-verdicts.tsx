@@ -1,0 +1,97 @@
+// The verdicts as they fall: samples, newest first. They stop while nobody can see them, and when they are paused.
+import { useEffect, useState } from 'react';
+import type { ControlFailure } from '../../main/control/failure.ts';
+import type { VerdictSample } from '../../main/control/values.ts';
+import { Button } from '../components/button.tsx';
+import { Card } from '../components/card.tsx';
+import { FailureNotice } from '../components/notice.tsx';
+import { Table } from '../components/table.tsx';
+import { endpointText, mergeSamples } from '../logic/filter-view.ts';
+import { clockText } from '../logic/format.ts';
+import { useInvoke, useLatest, useWindowState } from '../state/hooks.ts';
+import { useWords } from '../state/words.ts';
+import { ActionBadge } from './action-badge.tsx';
+
+const mostShown = 100;
+const everyMilliseconds = 500;
+
+export function FilterVerdicts() {
+  const { say, language } = useWords();
+  const [paused, setPaused] = useState(false);
+  const { samples, failure } = useVerdicts(paused);
+  return (
+    <Card
+      title={say('verdicts.title')}
+      actions={
+        <Button aria-pressed={paused} onClick={() => setPaused(!paused)}>
+          {say(paused ? 'verdicts.resume' : 'verdicts.pause')}
+        </Button>
+      }
+    >
+      <p className="hint">{say('verdicts.text')}</p>
+      {failure !== undefined && <FailureNotice failure={failure} />}
+      {samples.length === 0 && failure === undefined && <p className="hint">{say('verdicts.none')}</p>}
+      {samples.length > 0 && (
+        <Table
+          caption={say('verdicts.title')}
+          rows={samples}
+          keyOf={({ sequence }) => String(sequence)}
+          columns={[
+            {
+              name: say('verdicts.at'),
+              cell: ({ at }) => <span className="number">{clockText(at, language)}</span>,
+            },
+            {
+              name: say('verdicts.direction'),
+              cell: ({ direction }) => say(`direction.${direction}`),
+            },
+            { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
+            { name: say('filter.column.protocol'), cell: ({ protocol }) => protocol },
+            {
+              name: say('filter.column.source'),
+              cell: ({ source, sourcePort }) => endpointText(source, sourcePort),
+            },
+            {
+              name: say('filter.column.destination'),
+              cell: ({ destination, destinationPort }) => endpointText(destination, destinationPort),
+            },
+            {
+              name: say('verdicts.why'),
+              cell: ({ dropReason, rowLabel, rowId }) =>
+                dropReason === undefined
+                  ? (rowLabel ?? rowId ?? '–')
+                  : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${rowLabel}`}`,
+            },
+          ]}
+        />
+      )}
+    </Card>
+  );
+}
+
+function useVerdicts(paused: boolean) {
+  const invoke = useInvoke();
+  const { visible } = useWindowState();
+  const [samples, setSamples] = useState<readonly VerdictSample[]>([]);
+  const [failure, setFailure] = useState<ControlFailure>();
+  const latest = useLatest(samples);
+  useEffect(() => {
+    if (paused || !visible) return;
+    let ended = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async () => {
+      const after = latest.current[0]?.sequence ?? 0;
+      const answer = await invoke('verdicts.tail', { after, limit: mostShown });
+      if (ended) return;
+      if (answer.ok) setSamples((shown) => mergeSamples(shown, answer.value.samples, mostShown));
+      setFailure(answer.ok ? undefined : answer.failure);
+      timer = setTimeout(look, everyMilliseconds);
+    };
+    void look();
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+    };
+  }, [invoke, latest, paused, visible]);
+  return { samples, failure };
+}

@@ -1,0 +1,171 @@
+// A new profile by a form that asks what people know: gateway, secret or certificate, and what goes through the tunnel.
+import { useState } from 'react';
+import type { ControlFailure } from '../../main/control/failure.ts';
+import { Button } from '../components/button.tsx';
+import { Dialog } from '../components/dialog.tsx';
+import { Choice, Field, TextField } from '../components/field.tsx';
+import { FailureNotice } from '../components/notice.tsx';
+import { useToasts } from '../components/toast.tsx';
+import {
+  checkProfile,
+  emptyProfileForm,
+  type ProfileForm,
+  suggestedName,
+  tomlOf,
+} from '../logic/profile-form.ts';
+import { useInvoke } from '../state/hooks.ts';
+import { useWords } from '../state/words.ts';
+import { CertificateFields, type CertificateFiles, storeCertificates } from './certificate-fields.tsx';
+
+interface FormProperties {
+  readonly taken: readonly string[];
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
+  const { say } = useWords();
+  const invoke = useInvoke();
+  const toasts = useToasts();
+  const [form, setForm] = useState<ProfileForm>(emptyProfileForm);
+  const [named, setNamed] = useState(false);
+  const [secret, setSecret] = useState('');
+  const [files, setFiles] = useState<CertificateFiles>({});
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<ControlFailure>();
+
+  const complete: ProfileForm = {
+    ...form,
+    name: named ? form.name : form.gateway.trim() === '' ? '' : suggestedName(form.gateway, taken),
+  };
+  const problems = checkProfile(complete, secret !== '', taken);
+  const problemAt = (field: keyof typeof problems): string | undefined => {
+    const key = tried ? problems[field] : undefined;
+    return key === undefined ? undefined : say(`profiles.problem.${key}`);
+  };
+  const change = (part: Partial<ProfileForm>) => {
+    setForm({ ...form, ...part });
+    setFailure(undefined);
+  };
+
+  const storeSecrets = async (): Promise<ControlFailure | undefined> => {
+    if (complete.method === 'certificate') return storeCertificates(invoke, complete, files);
+    const bytes = new TextEncoder().encode(secret);
+    const stored = await invoke('secrets.put', { name: complete.name, kind: 'psk', secret: bytes });
+    bytes.fill(0);
+    return stored.ok ? undefined : stored.failure;
+  };
+  const save = async () => {
+    setTried(true);
+    if (Object.keys(problems).length > 0) return;
+    setBusy(true);
+    // The profile first: a name that is taken must not cost somebody else's secret.
+    const { name } = complete;
+    const saved = await invoke('profiles.save', { profile: name, text: tomlOf(complete), replace: false });
+    const failed = saved.ok ? await storeSecrets() : saved.failure;
+    setBusy(false);
+    if (failed !== undefined) {
+      if (saved.ok) await invoke('profiles.remove', { profile: name });
+      return setFailure(failed);
+    }
+    setSecret('');
+    toasts.done(say('profiles.created', { name }));
+    onDone();
+  };
+
+  return (
+    <Dialog
+      title={say('profiles.create')}
+      onClose={onClose}
+      actions={
+        <Button kind="primary" busy={busy} onClick={() => void save()}>
+          {say('profiles.create')}
+        </Button>
+      }
+    >
+      <div className="form">
+        <TextField
+          label={say('profiles.field.gateway')}
+          hint={say('profiles.field.gateway-hint')}
+          placeholder="vpn.example.org"
+          value={form.gateway}
+          problem={problemAt('gateway')}
+          onText={(gateway) => change({ gateway })}
+        />
+        <TextField
+          label={say('profiles.field.name')}
+          hint={say('profiles.field.name-hint')}
+          value={complete.name}
+          problem={problemAt('name')}
+          onText={(name) => {
+            setNamed(name !== '');
+            change({ name });
+          }}
+        />
+        <Choice
+          label={say('profiles.field.method')}
+          value={form.method}
+          choices={[
+            { value: 'psk', label: say('profiles.method.psk') },
+            { value: 'certificate', label: say('profiles.method.certificate') },
+          ]}
+          onChoice={(method) => change({ method })}
+        />
+        {form.method === 'psk' ? (
+          <>
+            <TextField
+              label={say('secret.text')}
+              type="password"
+              value={secret}
+              problem={problemAt('secret')}
+              onText={setSecret}
+            />
+            <TextField
+              label={say('profiles.field.identity')}
+              hint={say('profiles.field.identity-hint')}
+              placeholder="alice@example.org"
+              value={form.identity}
+              onText={(identity) => change({ identity })}
+            />
+          </>
+        ) : (
+          <CertificateFields
+            form={complete}
+            files={files}
+            problemAt={problemAt}
+            onChange={change}
+            onFiles={setFiles}
+          />
+        )}
+        <Choice
+          label={say('profiles.field.protect')}
+          value={form.protect}
+          choices={(['gateway', 'everything', 'networks'] as const).map((value) => ({
+            value,
+            label: say(`profiles.protect.${value}`),
+          }))}
+          onChoice={(protect) => change({ protect })}
+        />
+        {form.protect === 'networks' && (
+          <Field
+            label={say('profiles.field.networks')}
+            hint={say('profiles.field.networks-hint')}
+            problem={problemAt('networks')}
+          >
+            {(properties) => (
+              <textarea
+                {...properties}
+                rows={3}
+                spellCheck={false}
+                value={form.networks}
+                onChange={(event) => change({ networks: event.target.value })}
+              />
+            )}
+          </Field>
+        )}
+        {failure !== undefined && <FailureNotice failure={failure} />}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,102 @@
+// The app's own settings. They are in force at once; main keeps them.
+
+import type { Settings } from '../../main/tray/ipc.ts';
+import { Button } from '../components/button.tsx';
+import { Card, Facts } from '../components/card.tsx';
+import { Choice, Switch } from '../components/field.tsx';
+import { useActions } from '../state/actions.ts';
+import { useWindowState } from '../state/hooks.ts';
+import { useWords } from '../state/words.ts';
+
+const themes = ['system', 'light', 'dark'] as const;
+
+export function SettingsPage() {
+  const { say } = useWords();
+  const { run } = useActions();
+  const { settings, information, service } = useWindowState();
+  if (settings === undefined) return null;
+  const set = (change: Partial<Settings>) => void run('set', 'settings.set', change);
+  const profiles =
+    service.service === 'present' ? service.profiles.filter(({ role }) => role === 'client') : [];
+  return (
+    <div className="page">
+      <header className="page-header">
+        <h1>{say('navigation.settings')}</h1>
+      </header>
+      <div className="columns">
+        <Card title={say('settings.look')}>
+          <Choice
+            label={say('settings.theme')}
+            value={settings.theme}
+            choices={themes.map((value) => ({ value, label: say(`settings.theme-${value}`) }))}
+            onChoice={(theme) => set({ theme })}
+          />
+          <Choice
+            label={say('settings.language')}
+            value={settings.language}
+            choices={[
+              { value: 'system', label: say('settings.language-system') },
+              { value: 'en', label: 'English' },
+              { value: 'ja', label: '日本語' },
+            ]}
+            onChoice={(language) => set({ language })}
+          />
+        </Card>
+        <Card title={say('settings.start')}>
+          <Switch
+            label={say('settings.login')}
+            hint={
+              information?.startAtLoginSupported === false ? say('settings.login-unsupported') : undefined
+            }
+            disabled={information?.startAtLoginSupported === false}
+            checked={settings.startAtLogin}
+            onSwitch={(startAtLogin) => set({ startAtLogin })}
+          />
+          <fieldset className="choice">
+            <legend>{say('settings.connect')}</legend>
+            {profiles.length === 0 && <p className="hint">{say('settings.connect-none')}</p>}
+            {profiles.map(({ name }) => (
+              <Switch
+                key={name}
+                label={name}
+                checked={settings.connectOnStart.includes(name)}
+                onSwitch={(on) =>
+                  set({
+                    connectOnStart: on
+                      ? [...settings.connectOnStart, name]
+                      : settings.connectOnStart.filter((each) => each !== name),
+                  })
+                }
+              />
+            ))}
+          </fieldset>
+        </Card>
+        <Card title={say('settings.messages')}>
+          <Switch
+            label={say('settings.notifications')}
+            hint={say('settings.notifications-hint')}
+            checked={settings.notifications}
+            onSwitch={(notifications) => set({ notifications })}
+          />
+          {information?.trayAvailable === false && <p className="hint">{say('settings.no-tray')}</p>}
+        </Card>
+        <Card title={say('settings.about')}>
+          <Facts
+            facts={[
+              { name: say('settings.version'), value: information?.version },
+              {
+                name: say('settings.service-version'),
+                value: service.service === 'present' ? service.status.version : say('settings.away'),
+              },
+              { name: 'Electron', value: information?.electronVersion },
+            ]}
+          />
+          <div className="actions">
+            <Button onClick={() => void run('quit', 'app.quit', {})}>{say('settings.quit')}</Button>
+            <span className="hint">{say('settings.quit-hint')}</span>
+          </div>
+        </Card>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,25 @@
+// Light or dark: by the setting, or as the system has it at the moment.
+import { useEffect, useSyncExternalStore } from 'react';
+import type { Settings } from '../../main/tray/ipc.ts';
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const contrast = matchMedia('(prefers-contrast: more)');
+
+/** The theme in use, and whether the contrast is raised: whatever is drawn by hand is drawn anew when it changes. */
+export function useTheme(setting: Settings['theme']): string {
+  const system = useSyncExternalStore(subscribe, () => `${dark.matches} ${contrast.matches}`);
+  const theme = setting === 'system' ? (dark.matches ? 'dark' : 'light') : setting;
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return `${theme} ${system}`;
+}
+
+function subscribe(changed: () => void): () => void {
+  dark.addEventListener('change', changed);
+  contrast.addEventListener('change', changed);
+  return () => {
+    dark.removeEventListener('change', changed);
+    contrast.removeEventListener('change', changed);
+  };
+}

@@ -1,0 +1,181 @@
+// A `window.sealnic` without a service, for the page in a real browser: answers from fixtures, remembers what was asked.
+import type { CommandName, EventName, SealnicBridge, ServiceState, Settings } from '../../main/tray/ipc.ts';
+import {
+  associations,
+  filterRows,
+  findings,
+  profileText,
+  type Scenario,
+  serviceState,
+  terminal,
+  verdicts,
+} from './fixtures.ts';
+
+export interface FakeOptions {
+  readonly scenario: Scenario;
+  readonly language: 'en' | 'ja';
+  readonly theme: 'light' | 'dark';
+}
+
+export interface FakeBridge extends SealnicBridge {
+  /** Every command, in order. */
+  readonly asked: { readonly name: CommandName; readonly parameters: unknown }[];
+  /** Sends an event as main would. */
+  emit(name: EventName, value: unknown): void;
+}
+
+type Answer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly failure: unknown };
+
+export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBridge {
+  const begun = Date.now();
+  const asked: FakeBridge['asked'] = [];
+  const listeners = new Map<EventName, Set<(value: never) => void>>();
+  let settings: Settings = {
+    theme,
+    language,
+    notifications: true,
+    startAtLogin: false,
+    connectOnStart: ['office'],
+  };
+  const state = (): ServiceState => moved(serviceState(scenario, begun), Date.now() - begun);
+  let rows = filterRows();
+  let nextRow = 4;
+
+  const answer = (name: CommandName, parameters: never): unknown => {
+    switch (name) {
+      case 'state.get':
+      case 'state.refresh':
+        return state();
+      case 'settings.get':
+        return settings;
+      case 'settings.set':
+        settings = { ...settings, ...(parameters as Partial<Settings>) };
+        emit('settings', settings);
+        return settings;
+      case 'app.information':
+        return {
+          version: '0.1.0',
+          electronVersion: '45.4.1',
+          platform: 'linux',
+          systemLanguage: 'en',
+          language,
+          controlPath: '/run/sealnic/control.sock',
+          trayAvailable: true,
+          startAtLoginSupported: true,
+        };
+      case 'filter.list':
+        return { version: 1, rows };
+      case 'filter.add': {
+        const { row, position } = parameters as { row: Partial<(typeof rows)[number]>; position?: number };
+        if (row.destination === 'nonsense') {
+          throw { code: 'row-invalid', field: 'destination', detail: '"nonsense" is no address' };
+        }
+        const id = `filter-${nextRow++}`;
+        const own = rows.filter(({ removable }) => removable);
+        const before = own[position ?? own.length];
+        const at =
+          before === undefined ? rows.findLastIndex((each) => each.removable) + 1 : rows.indexOf(before);
+        const added = { ...rows[1]!, note: undefined, ...row, id, hits: { packets: 0, bytes: 0 } };
+        rows = [...rows.slice(0, at), added as (typeof rows)[number], ...rows.slice(at)];
+        return { id };
+      }
+      case 'filter.remove':
+        rows = rows.filter(({ id }) => id !== (parameters as { id: string }).id);
+        return {};
+      case 'filter.explain':
+        return {
+          explanations: [
+            {
+              source: '10.9.0.12',
+              destination: '10.1.0.25',
+              protocol: 'tcp',
+              sourcePort: 49152,
+              destinationPort: 25,
+              action: 'DISCARD',
+              rowId: 'filter-1',
+              rowLabel: 'no mail from laptops',
+              origin: 'filter',
+              reason:
+                'destination, protocol and port fit; not "on-link": 10.1.0.25 is not among its destinations',
+              enforcedBy: 'engine',
+            },
+          ],
+        };
+      case 'sa.list':
+        return scenario === 'connected' ? associations(begun) : { ike: [], children: [] };
+      case 'profiles.show':
+        return { profile: 'office', text: profileText };
+      case 'profiles.validate':
+        return {
+          problems: (parameters as { text: string }).text.includes('adress')
+            ? [{ line: 4, column: 1, key: 'gateway.adress', message: 'unknown key; did you mean "address"?' }]
+            : [],
+        };
+      case 'profiles.save':
+      case 'profiles.import':
+        if (
+          name === 'profiles.import' &&
+          (parameters as { passphrase?: Uint8Array }).passphrase === undefined
+        ) {
+          throw { code: 'passphrase-needed' };
+        }
+        return { profiles: ['office'], secrets: ['office'], remarks: ['EAP settings were left out'] };
+      case 'secrets.list':
+        return { secrets: [{ name: 'alice', kind: 'certificate', owner: 0, storedAt: begun, usedBy: [] }] };
+      case 'doctor.check':
+        return { findings };
+      case 'doctor.repair':
+        return { repaired: ['leftover-changes'], findings: [] };
+      case 'terminal.information':
+        return terminal;
+      case 'verdicts.tail': {
+        const last = Math.floor((Date.now() - begun) / 200) + 40;
+        const { after } = parameters as { after: number };
+        return { samples: verdicts(last, Math.min(40, last - after), Date.now()) };
+      }
+      default:
+        return {};
+    }
+  };
+  const emit = (name: EventName, value: unknown) => {
+    for (const listener of listeners.get(name) ?? []) listener(value as never);
+  };
+  const invoke = async (name: CommandName, parameters: unknown): Promise<Answer> => {
+    asked.push({ name, parameters });
+    try {
+      return { ok: true, value: answer(name, parameters as never) };
+    } catch (failure) {
+      return { ok: false, failure };
+    }
+  };
+  return {
+    asked,
+    emit,
+    invoke: invoke as SealnicBridge['invoke'],
+    on: (name, listener) => {
+      const of = listeners.get(name) ?? new Set();
+      listeners.set(name, of.add(listener as (value: never) => void));
+      return () => of.delete(listener as (value: never) => void);
+    },
+  };
+}
+
+/** The counters run on, at a pace that changes. */
+function moved(state: ServiceState, milliseconds: number): ServiceState {
+  if (state.service !== 'present') return state;
+  const seconds = milliseconds / 1000;
+  const bytes = seconds * 900_000 + Math.sin(seconds / 4) * 2_000_000 + 2_000_000;
+  const connections = state.status.connections.map((connection) => {
+    const { details } = connection;
+    if (details === undefined || connection.state !== 'connected') return connection;
+    const counters = {
+      ...details.counters,
+      bytesIn: details.counters.bytesIn + Math.round(bytes),
+      bytesOut: details.counters.bytesOut + Math.round(bytes / 5),
+    };
+    return { ...connection, details: { ...details, counters } };
+  });
+  return { ...state, status: { ...state.status, connections } };
+}

@@ -1,0 +1,188 @@
+// Writes pictures of every page, state, language, theme and width to test/output/screenshots, for a person to look at.
+// node test/renderer/screenshots.ts [filter]; SCREENSHOT_BROWSER names a Chromium, else it is Electron.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { startBrowser, startChromium } from './browser.ts';
+import type { FakeOptions } from './fake-bridge.ts';
+import type { Scenario } from './fixtures.ts';
+import { openWindow, preparePage, serveWindow } from './pages.ts';
+
+interface Shot {
+  readonly name: string;
+  readonly scenario: Scenario;
+  /** Steps to what is shown. */
+  go?(page: Page): Promise<unknown>;
+}
+
+/** Index in the navigation. */
+export const navigation = {
+  connection: 0,
+  filter: 1,
+  associations: 2,
+  profiles: 3,
+  diagnostics: 4,
+  settings: 5,
+};
+const go = (page: Page, name: keyof typeof navigation) =>
+  page.locator('.navigation button').nth(navigation[name]).click();
+const tab = (page: Page, index: number) => page.locator('[role=tab]').nth(index).click();
+const press = (page: Page, selector: string, index = 0) => page.locator(selector).nth(index).click();
+
+export const shots: readonly Shot[] = [
+  ...(
+    [
+      'connected',
+      'disconnected',
+      'connecting',
+      'reconnecting',
+      'failed',
+      'blocked',
+      'others',
+      'invalid',
+      'gateway',
+      'no-profile',
+      'away',
+      'starting',
+    ] as const
+  ).map((scenario): Shot => ({ name: `connection-${scenario}`, scenario })),
+  {
+    name: 'connection-secret',
+    scenario: 'failed',
+    go: (page) => press(page, '.notice .button'),
+  },
+  { name: 'filter', scenario: 'connected', go: (page) => go(page, 'filter') },
+  {
+    name: 'filter-add',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'filter');
+      await press(page, '.button-primary');
+      await press(page, 'dialog .option input');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'filter-explain',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'filter');
+      await tab(page, 1);
+      await page.locator('form input').first().fill('10.1.0.25');
+      await press(page, 'form .button-primary');
+      await page.waitForSelector('.facts');
+    },
+  },
+  {
+    name: 'filter-verdicts',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'filter');
+      await tab(page, 2);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  { name: 'associations', scenario: 'connected', go: (page) => go(page, 'associations') },
+  { name: 'associations-none', scenario: 'disconnected', go: (page) => go(page, 'associations') },
+  {
+    name: 'associations-delete',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'associations');
+      await press(page, '.button-danger');
+    },
+  },
+  { name: 'profiles', scenario: 'connected', go: (page) => go(page, 'profiles') },
+  {
+    name: 'profiles-create',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.page-header .button-primary');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'profiles-certificate',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.page-header .button-primary');
+      await page.locator('dialog input').first().fill('vpn.example.org');
+      await press(page, 'dialog input[type=radio]', 1);
+      await press(page, 'dialog input[type=radio]', 4);
+    },
+  },
+  {
+    name: 'profiles-edit',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.profile .button');
+      await page.locator('.editor textarea').fill('networks = "everything"\n\n[gateway]\nadress = "vpn"\n');
+      await page.waitForSelector('.problem-line');
+    },
+  },
+  {
+    name: 'profiles-import',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await page.locator('input[type=file]').setInputFiles({
+        name: 'office.sswan',
+        mimeType: 'application/json',
+        buffer: Buffer.from('{}'),
+      });
+      await press(page, 'dialog .button-primary');
+      await page.locator('dialog input[type=password]').fill('secret');
+      await press(page, 'dialog .button-primary');
+      await page.waitForSelector('dialog .notice');
+    },
+  },
+  {
+    name: 'diagnostics',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await page.waitForSelector('table');
+    },
+  },
+  { name: 'settings', scenario: 'connected', go: (page) => go(page, 'settings') },
+];
+
+export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [
+  { language: 'en', theme: 'light' },
+  { language: 'ja', theme: 'dark' },
+  { language: 'en', theme: 'dark' },
+  { language: 'ja', theme: 'light' },
+];
+
+async function main(filter: string): Promise<void> {
+  const output = join(import.meta.dirname, '..', 'output', 'screenshots');
+  mkdirSync(output, { recursive: true });
+  const site = await serveWindow(join(import.meta.dirname, '..', 'output', 'window-site'));
+  const path = process.env.SCREENSHOT_BROWSER;
+  const browser = path === undefined ? await startBrowser() : await startChromium(path);
+  try {
+    await preparePage(browser.context, browser.page, site);
+    for (const shot of shots) {
+      for (const look of looks) {
+        for (const width of [420, 900, 1400]) {
+          const name = `${shot.name}-${width}-${look.language}-${look.theme}`;
+          if (!name.includes(filter)) continue;
+          await browser.resize(width, 800);
+          const mistakes = await openWindow(browser.page, site, { scenario: shot.scenario, ...look });
+          await shot.go?.(browser.page);
+          await browser.page.waitForTimeout(shot.name === 'connection-connected' ? 3500 : 150);
+          await browser.page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
+          for (const mistake of mistakes) console.error(`${name}: ${mistake}`);
+        }
+      }
+    }
+  } finally {
+    await browser.close();
+    site.close();
+  }
+}
+
+if (import.meta.main) await main(process.argv[2] ?? '');
