@@ -72,7 +72,7 @@ export const rooms: readonly Room[] = [
   { path: 'build/', values: ['main/', 'native/', 'renderer/'], types: [], packages: ['*'], node: ['*'] },
   {
     path: 'test/',
-    values: ['main/', 'native/', 'renderer/', 'build/'],
+    values: ['main/', 'native/', 'renderer/', 'build/', 'resources/'],
     types: [],
     packages: ['*'],
     node: ['*'],

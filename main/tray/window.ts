@@ -90,9 +90,10 @@ export class MainWindow {
       trayAvailable: this.#options.trayAvailable(),
       quitting: this.#options.quitting(),
     });
-    if (means === 'close') return;
+    // Quitting from within a close that is prevented would be prevented with it.
+    if (means === 'quit') window.once('closed', () => this.#options.quit());
+    if (means !== 'hide') return;
     event.preventDefault();
-    if (means === 'hide') window.hide();
-    else this.#options.quit();
+    window.hide();
   }
 }

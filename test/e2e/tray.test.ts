@@ -9,7 +9,6 @@ import { TrayHost } from './status-notifier.ts';
 import { startTrayApp } from './tray-app.ts';
 
 const patienceMilliseconds = 20_000;
-const quit = 'Quit (connections stay as they are)';
 
 test('connect, disconnect and quit from the tray', {
   skip: (await Desktop.missing()) ?? false,
@@ -42,7 +41,7 @@ test('connect, disconnect and quit from the tray', {
     const menu = await host.menuWith('Connect office', patienceMilliseconds);
     assert.deepEqual(
       menu.filter(({ separator }) => !separator).map(({ label }) => label),
-      ['Not connected', 'Connect office', quit],
+      ['Not connected', 'Connect office', 'Open SealNIC', 'Copy diagnostics', 'Start at login', 'Quit'],
     );
     assert.equal(await host.tooltip(), 'SealNIC: not connected');
     const disconnectedIcon = await host.iconBytes();
@@ -63,7 +62,7 @@ test('connect, disconnect and quit from the tray', {
     assert.ok(service.calls.some(({ method }) => method === 'connection.down'));
     assert.equal(await host.iconBytes(), disconnectedIcon);
 
-    await host.click(quit);
+    await host.click('Quit');
     assert.equal(await app.ended, 0);
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${app.errors()}`, { cause: error });

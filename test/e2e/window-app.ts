@@ -31,6 +31,8 @@ export async function startWindowApp(
     args: [bundle, ...(options.arguments ?? [])],
     cwd: desktop.directory,
     env: { ...desktop.environment, ...options.environment, SEALNIC_CONTROL: options.controlPath },
+    // The app's own theme, not Playwright's.
+    colorScheme: null,
     timeout: 30_000,
   });
 }

@@ -21,17 +21,20 @@ interface Started {
 }
 
 async function start(t: TestContext): Promise<Started> {
+  // Ended in the opposite order: the app before its desktop.
+  const ends = new AsyncDisposableStack();
+  t.after(() => ends.disposeAsync());
   const service = new FakeService();
   service.status = statusOf();
   const fake = await runFake(service, { sources: { hasActiveLocalSession: () => true } });
-  t.after(() => fake[Symbol.asyncDispose]());
+  ends.use(fake);
   chmodSync(fake.directory, 0o755);
   const desktop = await Desktop.start();
-  t.after(() => desktop.close());
+  ends.defer(() => desktop.close());
   const host = await TrayHost.start(desktop.busAddress);
-  t.after(() => host.close());
+  ends.defer(() => host.close());
   const app = await startWindowApp(desktop, { controlPath: fake.path });
-  t.after(() => app.close());
+  ends.defer(() => app.close());
   return { app, page: await pageOf(app), desktop, service };
 }
 

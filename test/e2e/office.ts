@@ -1,0 +1,62 @@
+// The demo's gateway and office, and a laptop with the real service, for tests of the desktop app.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PingReport } from './office-process.ts';
+
+// The group of the user as whom the desktop runs.
+const groupOfNobody = 'nogroup';
+
+export class Office {
+  /** Of the laptop's service. */
+  readonly controlPath: string;
+  readonly #directory: string;
+  readonly #process: ChildProcess;
+
+  static async start(): Promise<Office> {
+    const office = new Office();
+    const answer = await office.#answer();
+    if (answer !== 'ready') throw new Error(`the office said ${answer}`);
+    return office;
+  }
+
+  private constructor() {
+    this.#directory = mkdtempSync(join(tmpdir(), 'sealnic-office-'));
+    chmodSync(this.#directory, 0o755);
+    this.controlPath = join(this.#directory, 'laptop', 'control.sock');
+    const script = join(import.meta.dirname, 'office-process.ts');
+    const words = ['--mount', '--net', process.execPath, script, this.#directory, groupOfNobody];
+    this.#process = spawn('unshare', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  }
+
+  /** 5 pings into the office, and what a sniffer at the laptop's wire saw since the last call. */
+  async ping(): Promise<PingReport> {
+    this.#process.send('ping');
+    return (await this.#answer()) as PingReport;
+  }
+
+  async close(): Promise<void> {
+    if (this.#process.exitCode === null) {
+      const ended = once(this.#process, 'exit');
+      this.#process.disconnect();
+      await ended;
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #answer(): Promise<unknown> {
+    const stop = new AbortController();
+    const ended = once(this.#process, 'exit', { signal: stop.signal }).then(([code]) => {
+      throw new Error(`the office ended with code ${code}`);
+    });
+    try {
+      const [message] = (await Promise.race([once(this.#process, 'message'), ended])) as [unknown];
+      return message;
+    } finally {
+      ended.catch(() => undefined);
+      stop.abort();
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The window against the real service and the demo's gateway: a person connects and disconnects in it, traffic is
+// sealed, and it follows what the command does elsewhere.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { connectToService } from '../../main/control/client.ts';
+import type { ConnectionState } from '../../main/control/state.ts';
+import type { SealnicBridge } from '../../main/tray/ipc.ts';
+import { Desktop } from './desktop.ts';
+import { Office } from './office.ts';
+import { TrayHost } from './status-notifier.ts';
+import { pageOf, screenshot, startWindowApp } from './window-app.ts';
+
+const patienceMilliseconds = 20_000;
+const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
+
+declare const sealnic: SealnicBridge;
+
+test('connect and disconnect in the window; it follows the command', {
+  skip: missing ?? false,
+}, async (t) => {
+  // Ended in the opposite order: the app before its desktop.
+  const ends = new AsyncDisposableStack();
+  t.after(() => ends.disposeAsync());
+  const office = await Office.start();
+  ends.defer(() => office.close());
+  const desktop = await Desktop.start();
+  ends.defer(() => desktop.close());
+  const host = await TrayHost.start(desktop.busAddress);
+  ends.defer(() => host.close());
+  const app = await startWindowApp(desktop, { controlPath: office.controlPath });
+  ends.defer(() => app.close());
+  const page = await pageOf(app);
+  page.setDefaultTimeout(patienceMilliseconds);
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+
+  await t.test('a click connects, and traffic is sealed', async () => {
+    await screenshot(page, 'office-disconnected');
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    await page.getByText('Connected', { exact: true }).first().waitFor();
+    await host.menuWith('office: connected', patienceMilliseconds);
+    await screenshot(page, 'office-connected');
+    const { answered, sealedFrames, readableFrames } = await office.ping();
+    assert.equal(answered, 5);
+    assert.ok(sealedFrames >= 10);
+    assert.equal(readableFrames, 0);
+  });
+
+  await t.test('a click disconnects', async () => {
+    await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+    await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
+    await host.menuWith('Connect office', patienceMilliseconds);
+  });
+
+  await t.test('what the command does is seen soon', async (each) => {
+    const client = await connectToService({ path: office.controlPath });
+    each.after(() => client.close());
+    const inService = new Map<ConnectionState, number>();
+    await client.subscribe(({ connections }) => {
+      const state = connections.find(({ profile }) => profile === 'office')?.state ?? 'disconnected';
+      if (!inService.has(state)) inService.set(state, Date.now());
+    });
+    await watchStates(page);
+    await runCommand(['up', 'office'], office.controlPath);
+    await page.getByText('Connected', { exact: true }).first().waitFor();
+    const inWindow = await seenStates(page);
+    const delay = inWindow.connected! - inService.get('connected')!;
+    each.diagnostic(`the window followed the command after ${delay} ms (wanted: 200)`);
+    assert.ok(delay < 2000, `${delay} ms`);
+    await runCommand(['down', 'office'], office.controlPath);
+    await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
+  });
+
+  assert.deepEqual(problems, []);
+});
+
+/** Notes when the window's page shows each state for the first time: after React has drawn it. */
+async function watchStates(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const seen: Record<string, number> = {};
+    Object.assign(window, { seen });
+    sealnic.on('state', (state) => {
+      if (state.service !== 'present') return;
+      const connection = state.status.connections.find(({ profile }) => profile === 'office');
+      requestAnimationFrame(() => {
+        seen[connection?.state ?? 'disconnected'] ??= Date.now();
+      });
+    });
+  });
+}
+
+function seenStates(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(() => (window as unknown as { seen: Record<string, number> }).seen);
+}
+
+async function runCommand(words: readonly string[], controlPath: string): Promise<void> {
+  const script = join(import.meta.dirname, '..', '..', 'main', 'cli', 'sealnic.ts');
+  const child = spawn(process.execPath, [script, ...words], {
+    env: { ...process.env, SEALNIC_CONTROL: controlPath },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.equal(code, 0, `sealnic ${words.join(' ')}`);
+}
