@@ -51,6 +51,7 @@ export class DesktopApp {
   #problem: string | undefined;
   #startedConnections = false;
   #quitting = false;
+  #newBounds: Rectangle | undefined;
   #rememberTimer: NodeJS.Timeout | undefined;
 
   static async start(): Promise<DesktopApp> {
@@ -87,7 +88,7 @@ export class DesktopApp {
   /** Connections stay as they are. */
   close(): void {
     this.#quitting = true;
-    clearTimeout(this.#rememberTimer);
+    this.#rememberNow();
     this.#mirror.close();
   }
 
@@ -251,13 +252,16 @@ export class DesktopApp {
   }
 
   /** Moving a window makes an event for each step. */
-  #rememberBounds(bounds: Rectangle): void {
+  #rememberBounds({ x, y, width, height }: Rectangle): void {
+    this.#newBounds = { x, y, width, height };
     clearTimeout(this.#rememberTimer);
-    const { x, y, width, height } = bounds;
-    this.#rememberTimer = setTimeout(
-      () => this.#remember({ bounds: { x, y, width, height } }),
-      rememberAfterMilliseconds,
-    );
+    this.#rememberTimer = setTimeout(() => this.#rememberNow(), rememberAfterMilliseconds);
+  }
+
+  #rememberNow(): void {
+    clearTimeout(this.#rememberTimer);
+    if (this.#newBounds !== undefined) this.#remember({ bounds: this.#newBounds });
+    this.#newBounds = undefined;
   }
 
   #remember(changes: Partial<AppMemory>): void {

@@ -4,7 +4,7 @@ import type { CallUploads } from '../control/client.ts';
 import { ControlError } from '../control/failure.ts';
 import { ReconnectingClient } from '../control/reconnecting-client.ts';
 import type { MethodName, MethodParameters, MethodResult } from '../control/schema.ts';
-import type { ProfileSummary, Status } from '../control/values.ts';
+import type { Status } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
 import { type Reading, type Throughput, throughputBetween } from './throughput.ts';
 
@@ -24,6 +24,8 @@ export class ServiceMirror {
   readonly #service: ReconnectingClient;
   readonly #timer: NodeJS.Timeout;
   #state: ServiceState = { service: 'starting' };
+  /** What the service said last; undefined: it is away. */
+  #newest: Status | undefined;
   #reading: Reading | undefined;
   #throughput: ReadonlyMap<string, Throughput> = new Map();
 
@@ -65,13 +67,16 @@ export class ServiceMirror {
 
   /** Reads profiles and counters anew; the state that came of it. Throws ControlError. */
   async refresh(): Promise<ServiceState> {
-    if (this.#state.service !== 'present') return this.#state;
+    if (this.#newest === undefined) return this.#state;
+    const before = this.#newest;
     const [{ profiles }, status] = await Promise.all([
       this.call('profiles.list', {}),
       this.call('status', {}),
     ]);
     this.#measure(status);
-    this.#set(this.#state.service === 'present' ? { ...this.#state, status, profiles } : this.#state);
+    // What the service told meanwhile, of its own accord, is newer.
+    if (this.#newest === before) this.#newest = status;
+    if (this.#newest !== undefined) this.#set({ service: 'present', status: this.#newest, profiles });
     return this.#state;
   }
 
@@ -81,26 +86,21 @@ export class ServiceMirror {
   }
 
   async #receive(status: Status | undefined): Promise<void> {
+    this.#newest = status;
     if (status === undefined) {
       this.#reading = undefined;
       this.#throughput = new Map();
       this.#set({ service: 'away', controlPath: this.#options.controlPath });
       return;
     }
-    const known = this.#state.service === 'present' ? this.#state.profiles : undefined;
-    // Told at once where the profiles are known; a connection of a profile that is not brings the list anew.
-    if (known !== undefined) this.#set({ service: 'present', status, profiles: known });
+    // Told at once where the profiles are known.
+    if (this.#state.service === 'present') this.#set({ ...this.#state, status });
     try {
       const { profiles } = await this.call('profiles.list', {});
-      this.#set({ service: 'present', status: this.#latest(status, known !== undefined), profiles });
+      if (this.#newest !== undefined) this.#set({ service: 'present', status: this.#newest, profiles });
     } catch {
       // The service went away in between: the client says so and comes back by itself.
     }
-  }
-
-  /** While the profiles were being listed another status may have come. */
-  #latest(status: Status, told: boolean): Status {
-    return told && this.#state.service === 'present' ? this.#state.status : status;
   }
 
   #measure(status: Status): void {
@@ -123,6 +123,5 @@ function withoutCounters(state: ServiceState): unknown {
     ...rest,
     details: details === undefined ? undefined : { ...details, counters: undefined },
   }));
-  const profiles: readonly ProfileSummary[] = state.profiles;
-  return { ...state, profiles, status: { ...state.status, connections, drops: undefined } };
+  return { ...state, status: { ...state.status, connections, drops: undefined } };
 }

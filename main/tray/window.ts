@@ -81,6 +81,8 @@ export class MainWindow {
     window.on('closed', () => {
       this.#window = undefined;
     });
+    // A page that crashed is made anew when the window is opened again.
+    window.webContents.on('render-process-gone', () => window.destroy());
     void window.loadURL(startPage);
     return window;
   }
