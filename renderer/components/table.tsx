@@ -14,15 +14,24 @@ interface TableProperties<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
+  /** "wide": many columns, cards come earlier. "small": it never needs them. */
+  readonly size?: 'small' | 'medium' | 'wide';
   readonly rowClass?: (row: Row) => string;
 }
 
-export function Table<Row>({ caption, columns, rows, keyOf, rowClass }: TableProperties<Row>) {
+export function Table<Row>({
+  caption,
+  columns,
+  rows,
+  keyOf,
+  size = 'medium',
+  rowClass,
+}: TableProperties<Row>) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="table-scroll" aria-label={caption} tabIndex={0}>
+    <div className="table-scroll" tabIndex={0}>
       {/* biome-ignore lint/a11y/noRedundantRoles: as cards it is no table to the browser any more */}
-      <table role="table">
+      <table role="table" className={size} aria-label={caption}>
         <thead>
           <tr>
             {columns.map(({ name, numeric, quietName }) => (
@@ -49,6 +58,6 @@ export function Table<Row>({ caption, columns, rows, keyOf, rowClass }: TablePro
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }

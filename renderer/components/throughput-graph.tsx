@@ -64,6 +64,7 @@ function optionsOf(element: HTMLElement): uPlot.Options {
   return {
     width: element.clientWidth,
     height,
+    padding: [8, 0, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: { x: { time: false, auto: false }, y: { auto: false } },

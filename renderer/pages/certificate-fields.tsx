@@ -1,4 +1,5 @@
 // Certificate, key and authority for a new profile: those that are stored already, or files.
+import { useId } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import type { CommandName, CommandParameters, CommandResult, Outcome } from '../../main/tray/ipc.ts';
 import { Field } from '../components/field.tsx';
@@ -56,6 +57,7 @@ export function CertificateFields({
       <div className="form-row">
         <FileField
           label={say('certificate.file')}
+          file={files.certificate}
           onFile={(certificate) => {
             onFiles({ ...files, certificate });
             if (certificate !== undefined) onChange({ certificate: form.name || 'certificate' });
@@ -63,6 +65,7 @@ export function CertificateFields({
         />
         <FileField
           label={say('certificate.key-file')}
+          file={files.privateKey}
           onFile={(privateKey) => onFiles({ ...files, privateKey })}
         />
       </div>
@@ -90,6 +93,7 @@ export function CertificateFields({
       </Field>
       <FileField
         label={say('certificate.authority-file')}
+        file={files.authority}
         onFile={(authority) => {
           onFiles({ ...files, authority });
           if (authority !== undefined) onChange({ authority: `${form.name || 'gateway'} authority` });
@@ -99,24 +103,32 @@ export function CertificateFields({
   );
 }
 
-function FileField({
-  label,
-  onFile,
-}: {
+interface FileFieldProperties {
   readonly label: string;
+  readonly file: File | undefined;
   readonly onFile: (file: File | undefined) => void;
-}) {
+}
+
+/** The browser's own control speaks the system's language, not ours. */
+function FileField({ label, file, onFile }: FileFieldProperties) {
+  const { say } = useWords();
+  const id = useId();
   return (
-    <Field label={label}>
-      {(properties) => (
+    <div className="field">
+      <span className="field-name" id={id}>
+        {label}
+      </span>
+      <label className="button file-button">
         <input
-          {...properties}
           type="file"
+          className="visually-hidden"
+          aria-labelledby={id}
           accept={accepted}
           onChange={(event) => onFile(event.target.files?.[0])}
         />
-      )}
-    </Field>
+        {file === undefined ? say('certificate.choose-file') : file.name}
+      </label>
+    </div>
   );
 }
 

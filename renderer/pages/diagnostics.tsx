@@ -100,6 +100,7 @@ function DropsCard() {
       ) : (
         <Table
           caption={say('diagnostics.drops')}
+          size="small"
           rows={drops}
           keyOf={([reason]) => reason}
           columns={[

@@ -89,6 +89,7 @@ export function FilterRows() {
       {failure !== undefined && <FailureNotice failure={failure} />}
       <Table
         caption={say('filter.table')}
+        size="wide"
         rows={rows}
         columns={columns}
         keyOf={({ id }) => id}

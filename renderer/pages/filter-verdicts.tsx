@@ -46,14 +46,14 @@ export function FilterVerdicts() {
               cell: ({ direction }) => say(`direction.${direction}`),
             },
             { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
-            { name: say('filter.column.protocol'), cell: ({ protocol }) => protocol },
             {
-              name: say('filter.column.source'),
-              cell: ({ source, sourcePort }) => endpointText(source, sourcePort),
-            },
-            {
-              name: say('filter.column.destination'),
-              cell: ({ destination, destinationPort }) => endpointText(destination, destinationPort),
+              name: say('verdicts.packet'),
+              cell: (sample) => (
+                <>
+                  {sample.protocol} {endpointText(sample.source, sample.sourcePort)}{' '}
+                  <span aria-hidden="true">→</span> {endpointText(sample.destination, sample.destinationPort)}
+                </>
+              ),
             },
             {
               name: say('verdicts.why'),

@@ -14,6 +14,7 @@ export function ServiceAway() {
   if (service.service === 'starting') {
     return (
       <div className="page">
+        <h1 className="visually-hidden">SealNIC</h1>
         <EmptyState title={say('away.starting')} text={say('away.starting-text')} />
       </div>
     );

@@ -1,5 +1,5 @@
 // Light or dark: by the setting, or as the system has it at the moment.
-import { useEffect, useSyncExternalStore } from 'react';
+import { useLayoutEffect, useSyncExternalStore } from 'react';
 import type { Settings } from '../../main/tray/ipc.ts';
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -9,7 +9,8 @@ const contrast = matchMedia('(prefers-contrast: more)');
 export function useTheme(setting: Settings['theme']): string {
   const system = useSyncExternalStore(subscribe, () => `${dark.matches} ${contrast.matches}`);
   const theme = setting === 'system' ? (dark.matches ? 'dark' : 'light') : setting;
-  useEffect(() => {
+  // Before any effect that reads colours.
+  useLayoutEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
   return `${theme} ${system}`;

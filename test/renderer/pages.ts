@@ -24,6 +24,10 @@ export async function serveWindow(directory: string): Promise<Site> {
   const server: Server = createServer((request, response) => {
     const path = join(directory, new URL(request.url ?? '/', 'http://localhost').pathname);
     const file = path.endsWith('/') ? `${path}index.html` : path;
+    if (request.url === '/favicon.ico') {
+      response.writeHead(204).end();
+      return;
+    }
     if (!existsSync(file)) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('There is no such file.');
       return;

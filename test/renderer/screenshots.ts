@@ -170,11 +170,11 @@ async function main(filter: string): Promise<void> {
         for (const width of [420, 900, 1400]) {
           const name = `${shot.name}-${width}-${look.language}-${look.theme}`;
           if (!name.includes(filter)) continue;
-          await browser.resize(width, 800);
+          await browser.resize(width, width < 700 ? 1500 : 1000);
           const mistakes = await openWindow(browser.page, site, { scenario: shot.scenario, ...look });
           await shot.go?.(browser.page);
           await browser.page.waitForTimeout(shot.name === 'connection-connected' ? 3500 : 150);
-          await browser.page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
+          await browser.page.screenshot({ path: join(output, `${name}.png`) });
           for (const mistake of mistakes) console.error(`${name}: ${mistake}`);
         }
       }
