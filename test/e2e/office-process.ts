@@ -1,5 +1,5 @@
 // A process of the tray's test, in namespaces of its own: the demo's gateway and office, and a laptop with the real
-// service. Arguments: a directory for the sockets, the group that may connect. Messages out: 'ready', then for each
+// service. Arguments: a directory for the sockets, the group that may connect, the secret. Messages out: 'ready', then for each
 // message in how many of 5 pings through the tunnel were answered and how many frames a sniffer could read.
 
 import { frameKinds, sealedKinds } from '../../build/demo/frame-kind.ts';
@@ -14,8 +14,7 @@ export interface PingReport {
   readonly readableFrames: number;
 }
 
-const [directory, controlGroup] = process.argv.slice(2) as [string, string];
-const secret = 'for this test only';
+const [directory, controlGroup, secret] = process.argv.slice(2) as [string, string, string];
 
 buildStage(directory);
 await startServers(officeAddress);

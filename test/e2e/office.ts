@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PingReport } from './office-process.ts';
 
+/** The pre-shared key that gateway and laptop start with. */
+export const officeSecret = 'for this test only';
+
 // The group of the user as whom the desktop runs.
 const groupOfNobody = 'nogroup';
 
@@ -27,7 +30,15 @@ export class Office {
     chmodSync(this.#directory, 0o755);
     this.controlPath = join(this.#directory, 'laptop', 'control.sock');
     const script = join(import.meta.dirname, 'office-process.ts');
-    const words = ['--mount', '--net', process.execPath, script, this.#directory, groupOfNobody];
+    const words = [
+      '--mount',
+      '--net',
+      process.execPath,
+      script,
+      this.#directory,
+      groupOfNobody,
+      officeSecret,
+    ];
     this.#process = spawn('unshare', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   }
 

@@ -6,11 +6,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { secretName } from '../../build/demo/profiles.ts';
 import { connectToService } from '../../main/control/client.ts';
 import type { ConnectionState } from '../../main/control/state.ts';
 import type { SealnicBridge } from '../../main/tray/ipc.ts';
 import { Desktop } from './desktop.ts';
-import { Office } from './office.ts';
+import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
 import { pageOf, screenshot, startWindowApp } from './window-app.ts';
 
@@ -77,8 +78,33 @@ test('connect and disconnect in the window; it follows the command', {
     await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
   });
 
+  await t.test('a wrong secret is said, and mended', async () => {
+    await putSecret(office.controlPath, 'not the one of the gateway');
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    const reason = page.getByText('The gateway refused to authenticate us for “office”.').first();
+    await reason.waitFor();
+    await screenshot(page, 'office-wrong-secret');
+    const [line] = (await host.menu()).filter(({ label }) => label.startsWith('office: '));
+    assert.ok(line !== undefined);
+    await putSecret(office.controlPath, officeSecret);
+    await page.getByRole('button', { name: 'Disconnect', exact: false }).first().click();
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    await page.getByText('Connected', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+    await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
+  });
+
   assert.deepEqual(problems, []);
 });
+
+async function putSecret(controlPath: string, text: string): Promise<void> {
+  const client = await connectToService({ path: controlPath });
+  try {
+    await client.call('secrets.put', { name: secretName, kind: 'psk' }, { secret: Buffer.from(text) });
+  } finally {
+    client.close();
+  }
+}
 
 /** Notes when the window's page shows each state for the first time: after React has drawn it. */
 async function watchStates(page: Page): Promise<void> {

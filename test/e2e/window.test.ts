@@ -20,6 +20,7 @@ interface Stage {
   readonly service: FakeService;
   readonly desktop: Desktop;
   readonly controlPath: string;
+  stopService(): Promise<void>;
   /** Ended in the opposite order: the app before its desktop. */
   readonly ends: AsyncDisposableStack;
 }
@@ -32,7 +33,7 @@ async function stageOf(t: TestContext): Promise<Stage> {
   const fake = ends.use(await runFake(service, { sources: { hasActiveLocalSession: () => true } }));
   chmodSync(fake.directory, 0o755);
   const desktop = ends.adopt(await Desktop.start(), (each) => each.close());
-  return { service, desktop, controlPath: fake.path, ends };
+  return { service, desktop, controlPath: fake.path, ends, stopService: () => fake.endpoint.close() };
 }
 
 async function trayOf({ desktop, ends }: Stage): Promise<TrayHost> {
@@ -184,6 +185,30 @@ test('a change of state is notified once, with its reason', { skip }, async (t) 
       body: 'The gateway of “office” has stopped answering. ' + 'Protected traffic is blocked until then.',
     },
   ]);
+});
+
+test('the service goes and comes back, and the window says so', { skip }, async (t) => {
+  const stage = await stageOf(t);
+  const host = await trayOf(stage);
+  const app = await appOf(stage);
+  const page = await pageOf(app);
+  await host.item(patienceMilliseconds);
+  await host.menuWith('Connect office', patienceMilliseconds);
+  const state = () => page.evaluate(() => sealnic.invoke('state.get', {}));
+
+  await stage.stopService();
+  await host.menuWith('The SealNIC service is not running', patienceMilliseconds);
+  const away = await state();
+  assert.ok(away.ok && away.value.service === 'away');
+  const refused = await page.evaluate(() => sealnic.invoke('sa.list', {}));
+  assert.ok(!refused.ok && refused.failure.code === 'no-service');
+  await screenshot(page, 'service-away');
+
+  const sources = { hasActiveLocalSession: () => true };
+  stage.ends.use(await runFake(stage.service, { path: stage.controlPath, sources }));
+  await host.menuWith('Connect office', patienceMilliseconds);
+  const back = await state();
+  assert.ok(back.ok && back.value.service === 'present');
 });
 
 test('without a place for tray icons it says so once, and lives in its window', { skip }, async (t) => {

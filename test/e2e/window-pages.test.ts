@@ -1,0 +1,182 @@
+// The built window in a real, sandboxed Electron with the fake bridge: accessible on every page in both themes, nothing
+// missing, and its buttons ask the service for what they say.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { missingForBrowser, startBrowser, startChromium, type TestBrowser } from '../renderer/browser.ts';
+import type { FakeOptions } from '../renderer/fake-bridge.ts';
+import { openWindow, preparePage, type Site, serveWindow } from '../renderer/pages.ts';
+import { shots } from '../renderer/screenshots.ts';
+
+const missing = process.env.SCREENSHOT_BROWSER === undefined ? await missingForBrowser() : undefined;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeViolation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+interface Asked {
+  readonly name: string;
+  readonly parameters: unknown;
+}
+
+describe('the window', { skip: missing }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sealnic-window-'));
+  let browser: TestBrowser;
+  let site: Site;
+
+  before(async () => {
+    site = await serveWindow(join(directory, 'site'));
+    const path = process.env.SCREENSHOT_BROWSER;
+    browser = path === undefined ? await startBrowser() : await startChromium(path);
+    await preparePage(browser.context, browser.page, site);
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const open = async (options: Partial<FakeOptions> = {}) =>
+    openWindow(browser.page, site, { scenario: 'connected', language: 'en', theme: 'light', ...options });
+  const asked = async (): Promise<readonly Asked[]> => browser.page.evaluate('window.sealnic.asked');
+  const askedFor = async (name: string) => (await asked()).filter((each) => each.name === name);
+  const button = (name: string) => browser.page.getByRole('button', { name, exact: true });
+
+  for (const shot of shots) {
+    test(`accessible and complete: ${shot.name}`, async () => {
+      for (const look of [
+        { width: 1000, language: 'en', theme: 'light' },
+        { width: 420, language: 'ja', theme: 'dark' },
+      ] as const) {
+        await browser.resize(look.width, 900);
+        const mistakes = await open({ scenario: shot.scenario, language: look.language, theme: look.theme });
+        await shot.go?.(browser.page);
+        await browser.page.evaluate(`document.getElementById('axe') ?? (() => { ${axe} })()`);
+        const violations = (await browser.page.evaluate(
+          'axe.run(document).then(({ violations }) => violations)',
+        )) as readonly AxeViolation[];
+        assert.deepEqual(
+          violations.map(
+            ({ id, nodes }) =>
+              `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`,
+          ),
+          [],
+        );
+        assert.deepEqual(mistakes, []);
+        const wider = await browser.page.evaluate(
+          '[...document.querySelectorAll("body, .content, .page, .dialog-body")].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className)',
+        );
+        assert.deepEqual(wider, [], `nothing is wider than the window at ${look.width}`);
+      }
+    });
+  }
+
+  test('connects, retries, gives up', async () => {
+    await open({ scenario: 'disconnected' });
+    await button('Connect').click();
+    assert.deepEqual((await askedFor('connection.up')).at(-1)?.parameters, {
+      profile: 'laboratory-tokyo',
+      wait: false,
+    });
+    await open({ scenario: 'blocked' });
+    await button('Retry').click();
+    assert.deepEqual((await askedFor('connection.retry')).at(-1)?.parameters, { profile: 'office' });
+    await button('Disconnect and allow').click();
+    assert.deepEqual((await askedFor('connection.down')).at(-1)?.parameters, { profile: 'office' });
+  });
+
+  test('follows what main tells, and the language of the settings', async () => {
+    await open({ scenario: 'connected' });
+    await browser.page.evaluate(
+      'window.sealnic.emit("state", { service: "away", controlPath: "/run/other.sock" })',
+    );
+    await browser.page.getByText('The SealNIC service is not running').waitFor();
+    await button('Settings').click();
+    await browser.page.getByLabel('日本語').click();
+    await browser.page.getByRole('heading', { name: '設定' }).waitFor();
+    assert.equal(await browser.page.evaluate('document.documentElement.lang'), 'ja');
+    await browser.page.getByLabel('ダーク').click();
+    await browser.page.waitForSelector('html[data-theme=dark]');
+  });
+
+  test('a hidden window asks nothing', async () => {
+    await open({ scenario: 'connected' });
+    await button('Filter').click();
+    await browser.page.getByRole('tab', { name: 'Live verdicts' }).click();
+    await browser.page.waitForSelector('tbody tr');
+    await browser.page.evaluate('window.sealnic.emit("visibility", { visible: false })');
+    // What was under way may still arrive; afterwards there is silence for longer than any interval.
+    await browser.page.waitForTimeout(200);
+    const before = (await asked()).length;
+    await browser.page.waitForTimeout(2500);
+    assert.equal((await asked()).length, before);
+    await browser.page.evaluate('window.sealnic.emit("visibility", { visible: true })');
+    await browser.page.waitForFunction(`window.sealnic.asked.length > ${before}`);
+  });
+
+  test('a row is refused at its field, then added', async () => {
+    await open({ scenario: 'connected' });
+    await button('Filter').click();
+    await button('Add row').click();
+    const dialog = browser.page.getByRole('dialog');
+    await dialog.getByLabel('Destination', { exact: true }).fill('nonsense');
+    await dialog.getByRole('button', { name: 'Add row' }).click();
+    await dialog.getByText('"nonsense" is no address').waitFor();
+    const field = dialog.getByLabel('Destination', { exact: true });
+    assert.equal(await field.getAttribute('aria-invalid'), 'true');
+    await field.fill('10.1.0.99');
+    await dialog.getByRole('button', { name: 'Add row' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await browser.page.getByText('10.1.0.99').waitFor();
+  });
+
+  test('a row is moved by adding it before the old one goes', async () => {
+    await open({ scenario: 'connected' });
+    await button('Filter').click();
+    await button('Move the public web site up').click();
+    await browser.page.waitForFunction('window.sealnic.asked.some(({ name }) => name === "filter.remove")');
+    const changes = (await asked()).filter(({ name }) => name === 'filter.add' || name === 'filter.remove');
+    assert.deepEqual(
+      changes.map(({ name }) => name),
+      ['filter.add', 'filter.remove'],
+    );
+    assert.deepEqual(changes[1]?.parameters, { id: 'filter-2' });
+  });
+
+  test('a profile by the form: no secret in its text, and the bytes are wiped', async () => {
+    await open({ scenario: 'no-profile' });
+    await button('Create a profile').click();
+    const dialog = browser.page.getByRole('dialog');
+    await dialog.getByLabel('Gateway', { exact: true }).fill('vpn.example.org');
+    await dialog.getByLabel('Pre-shared key', { exact: true }).last().fill('correct horse');
+    await dialog.getByRole('button', { name: 'Create a profile' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const [saved] = await askedFor('profiles.save');
+    assert.match(JSON.stringify(saved?.parameters), /vpn-example/);
+    assert.doesNotMatch(JSON.stringify(await asked()), /correct horse/);
+    const stored = await browser.page.evaluate(
+      '[...window.sealnic.asked.find(({ name }) => name === "secrets.put").parameters.secret]',
+    );
+    assert.deepEqual(new Set(stored as number[]), new Set([0]));
+  });
+
+  test('deleting an SA is confirmed first, by keyboard alone', async () => {
+    await open({ scenario: 'connected' });
+    await button('Associations').focus();
+    await browser.page.keyboard.press('Enter');
+    await button('Delete').last().focus();
+    await browser.page.keyboard.press('Enter');
+    await browser.page.keyboard.press('Escape');
+    assert.equal((await askedFor('sa.delete')).length, 0);
+    await button('Delete').last().focus();
+    await browser.page.keyboard.press('Enter');
+    await browser.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).press('Enter');
+    await browser.page.waitForFunction('window.sealnic.asked.some(({ name }) => name === "sa.delete")');
+    assert.deepEqual((await askedFor('sa.delete'))[0]?.parameters, { spi: '0badcafe' });
+  });
+});
