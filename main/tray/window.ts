@@ -67,6 +67,7 @@ export class MainWindow {
         webviewTag: false,
         navigateOnDragDrop: false,
         spellcheck: false,
+        devTools: !app.isPackaged,
         backgroundThrottling: true,
       },
     });

@@ -17,9 +17,7 @@ export async function startWindowApp(
   options: WindowAppOptions,
 ): Promise<ElectronApplication> {
   const { default: electron } = await import('electron');
-  const bundle = join(desktop.directory, 'tray');
-  // The checkout may lie where the user may not read.
-  if (!existsSync(bundle)) await bundleTray(bundle);
+  const bundle = await bundleFor(desktop);
   // Playwright runs as the test does, which may be root; the app does not.
   const starter = join(desktop.directory, 'start-app');
   const words = desktop.asUser([electron as unknown as string]).map((word) => `'${word}'`);
@@ -35,6 +33,12 @@ export async function startWindowApp(
     colorScheme: null,
     timeout: 30_000,
   });
+}
+
+/** The app's folder; made once. The checkout may lie where the user may not read. */
+export async function bundleFor(desktop: Desktop): Promise<string> {
+  const bundle = join(desktop.directory, 'tray');
+  return existsSync(bundle) ? bundle : await bundleTray(bundle);
 }
 
 /** The window's page, once there is one. */

@@ -13,7 +13,7 @@ import type { SealnicBridge } from '../../main/tray/ipc.ts';
 import { Desktop } from './desktop.ts';
 import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
-import { pageOf, screenshot, startWindowApp } from './window-app.ts';
+import { bundleFor, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
 const patienceMilliseconds = 20_000;
 const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
@@ -32,10 +32,15 @@ test('connect and disconnect in the window; it follows the command', {
   ends.defer(() => desktop.close());
   const host = await TrayHost.start(desktop.busAddress);
   ends.defer(() => host.close());
+  await bundleFor(desktop);
+  const startedAt = performance.now();
   const app = await startWindowApp(desktop, { controlPath: office.controlPath });
   ends.defer(() => app.close());
   const page = await pageOf(app);
   page.setDefaultTimeout(patienceMilliseconds);
+  await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
+  const usableAfter = Math.round(performance.now() - startedAt);
+  t.diagnostic(`the window was usable after ${usableAfter} ms (wanted: 1500)`);
   const problems: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') problems.push(message.text());
