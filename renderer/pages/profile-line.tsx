@@ -10,6 +10,7 @@ import { useActions } from '../state/actions.ts';
 import { useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 import { StateBadge } from './connection-state.tsx';
+import { ProfileExport } from './profile-export.tsx';
 
 interface LineProperties {
   readonly profile: ProfileSummary;
@@ -22,6 +23,7 @@ export function ProfileLine({ profile, onEdit }: LineProperties) {
   const { service } = useWindowState();
   const [removing, setRemoving] = useState(false);
   const { name } = profile;
+  const [exported, setExported] = useState<string>();
   const inUse = profile.state !== 'disconnected';
 
   const duplicate = async () => {
@@ -40,7 +42,7 @@ export function ProfileLine({ profile, onEdit }: LineProperties) {
   };
   const exportText = async () => {
     const shown = await run('export', 'profiles.show', { profile: name });
-    if (shown !== undefined) saveFile(`${name}.toml`, shown.text);
+    if (shown !== undefined) setExported(shown.text);
   };
   const remove = async () => {
     setRemoving(false);
@@ -89,6 +91,9 @@ export function ProfileLine({ profile, onEdit }: LineProperties) {
           </Button>
         </div>
       </div>
+      {exported !== undefined && (
+        <ProfileExport name={name} text={exported} onClose={() => setExported(undefined)} />
+      )}
       {removing && (
         <Confirmation
           title={say('profiles.remove-title', { name })}
@@ -100,14 +105,4 @@ export function ProfileLine({ profile, onEdit }: LineProperties) {
       )}
     </Card>
   );
-}
-
-/** The browser asks where to. */
-function saveFile(fileName: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'application/toml' }));
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = fileName;
-  link.click();
-  URL.revokeObjectURL(address);
 }

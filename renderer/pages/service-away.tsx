@@ -2,6 +2,7 @@
 import { Button } from '../components/button.tsx';
 import { Card, EmptyState } from '../components/card.tsx';
 import { useToasts } from '../components/toast.tsx';
+import { copyText } from '../state/clipboard.ts';
 import { useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 
@@ -40,15 +41,4 @@ export function ServiceAway() {
       </Card>
     </div>
   );
-}
-
-/** The asynchronous clipboard needs a permission, which the app denies to every page. */
-function copyText(text: string): boolean {
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand('copy');
-  area.remove();
-  return copied;
 }

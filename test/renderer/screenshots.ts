@@ -124,6 +124,15 @@ export const shots: readonly Shot[] = [
     },
   },
   {
+    name: 'profiles-export',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.profile .button', 2);
+      await page.waitForSelector('dialog textarea');
+    },
+  },
+  {
     name: 'profiles-import',
     scenario: 'connected',
     go: async (page) => {
