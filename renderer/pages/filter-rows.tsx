@@ -134,11 +134,17 @@ function factColumns(say: Say): readonly Column<FilterRow>[] {
     },
     { name: say('filter.column.protocol'), cell: (row) => protocolText(row) },
     {
-      name: say('filter.column.packets'),
+      name: say('filter.column.hits'),
       numeric: true,
-      cell: ({ hits }) => <Count value={hits.packets} />,
+      cell: ({ hits }) => (
+        <>
+          <Count value={hits.packets} />
+          <span className="cell-note">
+            <Bytes value={hits.bytes} />
+          </span>
+        </>
+      ),
     },
-    { name: say('filter.column.bytes'), numeric: true, cell: ({ hits }) => <Bytes value={hits.bytes} /> },
     {
       name: say('filter.column.association'),
       cell: ({ spi, profile, action }) =>
