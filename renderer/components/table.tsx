@@ -1,9 +1,9 @@
 // A table that becomes a list of cards where the window is narrow; its cells then carry their column's name.
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 
 export interface Column<Row> {
   readonly name: string;
-  readonly cell: (row: Row, index: number) => ReactNode;
+  readonly cell: (row: Row) => ReactNode;
   readonly numeric?: boolean;
   /** The name is for screen readers only. */
   readonly quietName?: boolean;
@@ -42,22 +42,35 @@ export function Table<Row>({
           </tr>
         </thead>
         <tbody>
-          {rows.map((row, index) => (
-            <tr key={keyOf(row)} className={rowClass?.(row)}>
-              {columns.map(({ name, numeric, cell, quietName }) => (
-                <td key={name} className={numeric === true ? 'numeric' : undefined}>
-                  {quietName !== true && (
-                    <span className="cell-name" aria-hidden="true">
-                      {name}
-                    </span>
-                  )}
-                  <span className="cell-value">{cell(row, index)}</span>
-                </td>
-              ))}
-            </tr>
+          {rows.map((row) => (
+            <Row key={keyOf(row)} row={row} columns={columns} className={rowClass?.(row)} />
           ))}
         </tbody>
       </table>
     </div>
   );
 }
+
+interface RowProperties<Row> {
+  readonly row: Row;
+  readonly columns: readonly Column<Row>[];
+  readonly className: string | undefined;
+}
+
+/** Drawn anew only for another row or other columns: the live tail adds a few to a hundred. */
+const Row = memo(function Row<Value>({ row, columns, className }: RowProperties<Value>) {
+  return (
+    <tr className={className}>
+      {columns.map(({ name, numeric, cell, quietName }) => (
+        <td key={name} className={numeric === true ? 'numeric' : undefined}>
+          {quietName !== true && (
+            <span className="cell-name" aria-hidden="true">
+              {name}
+            </span>
+          )}
+          <span className="cell-value">{cell(row)}</span>
+        </td>
+      ))}
+    </tr>
+  );
+}) as <Value>(properties: RowProperties<Value>) => ReactNode;

@@ -20,7 +20,7 @@ export function rateText(bytesPerSecond: number): Quantity {
 }
 
 export function countText(count: number, language: string): string {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: 0 }).format(count);
+  return formatters(language).count.format(count);
 }
 
 function scaled(value: number, units: readonly string[]): Quantity {
@@ -58,20 +58,35 @@ export function durationParts(milliseconds: number): readonly DurationPart[] {
 /** A moment of today as its time, another day with its date. */
 export function instantText(at: number, now: number, language: string): string {
   const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  return new Intl.DateTimeFormat(language, {
-    ...(sameDay ? {} : { month: 'short', day: 'numeric' }),
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).format(at);
+  const { time, day } = formatters(language);
+  return (sameDay ? time : day).format(at);
 }
 
 /** "14:03:27", for lists in which many things happen within a minute. */
 export function clockText(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  }).format(at);
+  return formatters(language).clock.format(at);
+}
+
+interface Formatters {
+  readonly count: Intl.NumberFormat;
+  readonly time: Intl.DateTimeFormat;
+  readonly day: Intl.DateTimeFormat;
+  readonly clock: Intl.DateTimeFormat;
+}
+
+const known = new Map<string, Formatters>();
+
+/** Kept: to make one takes longer than to format a whole table with it. */
+function formatters(language: string): Formatters {
+  const found = known.get(language);
+  if (found !== undefined) return found;
+  const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const made: Formatters = {
+    count: new Intl.NumberFormat(language, { maximumFractionDigits: 0 }),
+    time: new Intl.DateTimeFormat(language, time),
+    day: new Intl.DateTimeFormat(language, { ...time, month: 'short', day: 'numeric' }),
+    clock: new Intl.DateTimeFormat(language, { ...time, second: '2-digit' }),
+  };
+  known.set(language, made);
+  return made;
 }

@@ -1,24 +1,26 @@
 // The verdicts as they fall: samples, newest first. They stop while nobody can see them, and when they are paused.
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import type { VerdictSample } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
 import { Card } from '../components/card.tsx';
 import { FailureNotice } from '../components/notice.tsx';
-import { Table } from '../components/table.tsx';
+import { type Column, Table } from '../components/table.tsx';
 import { endpointText, mergeSamples } from '../logic/filter-view.ts';
 import { clockText } from '../logic/format.ts';
 import { useInvoke, useLatest, useWindowState } from '../state/hooks.ts';
-import { useWords } from '../state/words.ts';
+import { type Say, useWords } from '../state/words.ts';
 import { ActionBadge } from './action-badge.tsx';
 
-const mostShown = 100;
+const mostShown = 60;
 const everyMilliseconds = 500;
 
 export function FilterVerdicts() {
   const { say, language } = useWords();
   const [paused, setPaused] = useState(false);
   const { samples, failure } = useVerdicts(paused);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the words change with the language only
+  const columns = useMemo(() => columnsOf(say, language), [language]);
   return (
     <Card
       title={say('verdicts.title')}
@@ -36,37 +38,41 @@ export function FilterVerdicts() {
           caption={say('verdicts.title')}
           rows={samples}
           keyOf={({ sequence }) => String(sequence)}
-          columns={[
-            {
-              name: say('verdicts.at'),
-              cell: ({ at }) => <span className="number">{clockText(at, language)}</span>,
-            },
-            {
-              name: say('verdicts.direction'),
-              cell: ({ direction }) => say(`direction.${direction}`),
-            },
-            { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
-            {
-              name: say('verdicts.packet'),
-              cell: (sample) => (
-                <>
-                  {sample.protocol} {endpointText(sample.source, sample.sourcePort)}{' '}
-                  <span aria-hidden="true">→</span> {endpointText(sample.destination, sample.destinationPort)}
-                </>
-              ),
-            },
-            {
-              name: say('verdicts.why'),
-              cell: ({ dropReason, rowLabel, rowId }) =>
-                dropReason === undefined
-                  ? (rowLabel ?? rowId ?? '–')
-                  : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${rowLabel}`}`,
-            },
-          ]}
+          columns={columns}
         />
       )}
     </Card>
   );
+}
+
+function columnsOf(say: Say, language: string): readonly Column<VerdictSample>[] {
+  return [
+    {
+      name: say('verdicts.at'),
+      cell: ({ at }) => <span className="number">{clockText(at, language)}</span>,
+    },
+    {
+      name: say('verdicts.direction'),
+      cell: ({ direction }) => say(`direction.${direction}`),
+    },
+    { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
+    {
+      name: say('verdicts.packet'),
+      cell: (sample) => (
+        <>
+          {sample.protocol} {endpointText(sample.source, sample.sourcePort)} <span aria-hidden="true">→</span>{' '}
+          {endpointText(sample.destination, sample.destinationPort)}
+        </>
+      ),
+    },
+    {
+      name: say('verdicts.why'),
+      cell: ({ dropReason, rowLabel, rowId }) =>
+        dropReason === undefined
+          ? (rowLabel ?? rowId ?? '–')
+          : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${rowLabel}`}`,
+    },
+  ];
 }
 
 function useVerdicts(paused: boolean) {

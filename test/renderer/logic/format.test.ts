@@ -1,7 +1,14 @@
 // Numbers and times as the window shows them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesText, durationParts, rateText } from '../../../renderer/logic/format.ts';
+import {
+  bytesText,
+  clockText,
+  countText,
+  durationParts,
+  instantText,
+  rateText,
+} from '../../../renderer/logic/format.ts';
 
 test('bytes have three digits and never 1000 of a unit', () => {
   const shown = [0, 999, 1000, 1234, 99_949, 99_951, 999_499, 999_500, 1_512_993_211].map((bytes) => {
@@ -37,4 +44,13 @@ test('durations have their two largest parts', () => {
   assert.equal(text(60_000), '1 minutes 0 seconds');
   assert.equal(text(3 * 3_600_000 + 5 * 60_000 + 9_000), '3 hours 5 minutes');
   assert.equal(text(86_400_000), '1 days 0 hours');
+});
+
+test('moments of today are times, others have their day', () => {
+  const noon = new Date(2026, 4, 3, 12, 5, 9).getTime();
+  assert.equal(instantText(noon, noon + 60_000, 'en'), '12:05');
+  assert.equal(instantText(noon, noon + 86_400_000, 'en'), 'May 3, 12:05');
+  assert.equal(instantText(noon, noon + 86_400_000, 'ja'), '5月3日 12:05');
+  assert.equal(clockText(noon, 'ja'), '12:05:09');
+  assert.equal(countText(1_284_112, 'en'), '1,284,112');
 });
