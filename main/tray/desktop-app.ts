@@ -40,7 +40,9 @@ export class DesktopApp {
   ]);
   readonly #notificationRules = new NotificationRules();
   readonly #notifications = new Set<Notification>();
-  readonly #trayAvailable: boolean;
+  /** Asked for while the window already opens; until it is answered there is hope. */
+  readonly #trayHost: Promise<boolean> = trayHostIsThere();
+  #trayAvailable = true;
   readonly #tray = new TrayIcon({
     perform: (action) => void this.#perform(action),
     open: () => this.open(),
@@ -54,12 +56,7 @@ export class DesktopApp {
   #newBounds: Rectangle | undefined;
   #rememberTimer: NodeJS.Timeout | undefined;
 
-  static async start(): Promise<DesktopApp> {
-    return new DesktopApp(await trayHostIsThere());
-  }
-
-  private constructor(trayAvailable: boolean) {
-    this.#trayAvailable = trayAvailable;
+  constructor() {
     this.#translate = translateTo(this.#language());
     nativeTheme.themeSource = this.#settings.value.theme;
     app.dock?.hide();
@@ -77,8 +74,14 @@ export class DesktopApp {
     });
     this.#serveWindow();
     this.#show();
-    if (opensAtStart({ hidden: process.argv.includes(hiddenArgument), trayAvailable })) this.open();
-    if (!trayAvailable) this.#tellAboutTray();
+    const hidden = process.argv.includes(hiddenArgument);
+    if (opensAtStart({ hidden, trayAvailable: true })) this.open();
+    void this.#trayHost.then((available) => {
+      this.#trayAvailable = available;
+      if (available) return;
+      if (opensAtStart({ hidden, trayAvailable: false })) this.open();
+      this.#tellAboutTray();
+    });
   }
 
   open(): void {
@@ -101,7 +104,10 @@ export class DesktopApp {
       visible: () => this.#window.visible,
       settings: () => this.#currentSettings(),
       changeSettings: (changes) => this.#changeSettings(changes),
-      information: () => this.#information(),
+      information: async () => {
+        await this.#trayHost;
+        return this.#information();
+      },
       copyDiagnostics: () => this.#copyDiagnostics(),
       quit: () => app.quit(),
       now: () => performance.now(),

@@ -21,7 +21,7 @@ export interface IpcHost {
   readonly visible: () => boolean;
   readonly settings: () => CommandResult<'settings.get'>;
   readonly changeSettings: (changes: CommandParameters<'settings.set'>) => void;
-  readonly information: () => CommandResult<'app.information'>;
+  readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
   readonly quit: () => void;
   /** Milliseconds, rising. */

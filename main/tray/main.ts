@@ -18,8 +18,8 @@ if (app.requestSingleInstanceLock()) {
   app.on('second-instance', () => desktopApp?.open());
   app.on('activate', () => desktopApp?.open());
   app.on('before-quit', () => desktopApp?.close());
-  void app.whenReady().then(async () => {
-    desktopApp = await DesktopApp.start();
+  void app.whenReady().then(() => {
+    desktopApp = new DesktopApp();
   });
 } else {
   app.quit();

@@ -57,6 +57,9 @@ export class NotificationHost {
         this.#waiting.clear();
         return true;
       }
+      case 'CloseNotification':
+        this.#bus.send(Message.newMethodReturn(message));
+        return true;
       case 'GetCapabilities':
         this.#bus.send(Message.newMethodReturn(message, 'as', [['body']]));
         return true;

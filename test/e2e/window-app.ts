@@ -1,9 +1,13 @@
 // The desktop app driven by Playwright: a real Electron, unprivileged, with its sandbox, on the desktop of a test.
+import type { ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { _electron, type ElectronApplication, type Page } from 'playwright-core';
 import { bundleTray } from '../../build/bundle.ts';
 import type { Desktop } from './desktop.ts';
+
+/** Playwright forgets them once they ended. */
+const processes = new WeakMap<ElectronApplication, ChildProcess>();
 
 export interface WindowAppOptions {
   readonly controlPath: string;
@@ -23,7 +27,7 @@ export async function startWindowApp(
   const words = desktop.asUser([electron as unknown as string]).map((word) => `'${word}'`);
   writeFileSync(starter, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
   chmodSync(starter, 0o755);
-  return await _electron.launch({
+  const app = await _electron.launch({
     executablePath: starter,
     chromiumSandbox: true,
     args: [bundle, ...(options.arguments ?? [])],
@@ -33,6 +37,21 @@ export async function startWindowApp(
     colorScheme: null,
     timeout: 30_000,
   });
+  processes.set(app, app.process());
+  return app;
+}
+
+/** Ends the app; throws where it does not end by itself, and then ends it by force. */
+export async function endApp(app: ElectronApplication): Promise<void> {
+  const process = processes.get(app);
+  let forced = false;
+  const timer = setTimeout(() => {
+    forced = true;
+    process?.kill('SIGKILL');
+  }, 15_000);
+  await app.close();
+  clearTimeout(timer);
+  if (forced) throw new Error('the app did not end by itself');
 }
 
 /** The app's folder; made once. The checkout may lie where the user may not read. */

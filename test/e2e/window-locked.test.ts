@@ -9,7 +9,7 @@ import { contentSecurityPolicy, startPage } from '../../main/tray/page-protocol.
 import { FakeService, runFake, statusOf } from '../control/fake-service.ts';
 import { Desktop } from './desktop.ts';
 import { TrayHost } from './status-notifier.ts';
-import { pageOf, startWindowApp } from './window-app.ts';
+import { endApp, pageOf, startWindowApp } from './window-app.ts';
 
 const skip = (await Desktop.missing()) ?? false;
 
@@ -34,7 +34,7 @@ async function start(t: TestContext): Promise<Started> {
   const host = await TrayHost.start(desktop.busAddress);
   ends.defer(() => host.close());
   const app = await startWindowApp(desktop, { controlPath: fake.path });
-  ends.defer(() => app.close());
+  ends.defer(() => endApp(app));
   return { app, page: await pageOf(app), desktop, service };
 }
 

@@ -13,7 +13,7 @@ import type { SealnicBridge } from '../../main/tray/ipc.ts';
 import { Desktop } from './desktop.ts';
 import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
-import { bundleFor, pageOf, screenshot, startWindowApp } from './window-app.ts';
+import { bundleFor, endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
 const patienceMilliseconds = 20_000;
 const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
@@ -35,7 +35,7 @@ test('connect and disconnect in the window; it follows the command', {
   await bundleFor(desktop);
   const startedAt = performance.now();
   const app = await startWindowApp(desktop, { controlPath: office.controlPath });
-  ends.defer(() => app.close());
+  ends.defer(() => endApp(app));
   const page = await pageOf(app);
   page.setDefaultTimeout(patienceMilliseconds);
   await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
@@ -49,7 +49,11 @@ test('connect and disconnect in the window; it follows the command', {
   await t.test('a click connects, and traffic is sealed', async () => {
     await screenshot(page, 'office-disconnected');
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
-    await page.getByText('Connected', { exact: true }).first().waitFor();
+    try {
+      await page.getByText('Connected', { exact: true }).first().waitFor();
+    } catch (error) {
+      throw new Error(`the window says: ${await page.locator('body').innerText()}`, { cause: error });
+    }
     await host.menuWith('office: connected', patienceMilliseconds);
     await screenshot(page, 'office-connected');
     const { answered, sealedFrames, readableFrames } = await office.ping();

@@ -9,7 +9,7 @@ import { connectedStatus, FakeService, runFake, statusOf } from '../control/fake
 import { Desktop } from './desktop.ts';
 import { NotificationHost } from './notification-host.ts';
 import { TrayHost } from './status-notifier.ts';
-import { pageOf, screenshot, startWindowApp } from './window-app.ts';
+import { endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
 const skip = (await Desktop.missing()) ?? false;
 const patienceMilliseconds = 20_000;
@@ -42,7 +42,7 @@ async function trayOf({ desktop, ends }: Stage): Promise<TrayHost> {
 
 async function appOf(stage: Stage, ...words: string[]): Promise<ElectronApplication> {
   const { desktop, controlPath, ends } = stage;
-  return ends.adopt(await startWindowApp(desktop, { controlPath, arguments: words }), (each) => each.close());
+  return ends.adopt(await startWindowApp(desktop, { controlPath, arguments: words }), endApp);
 }
 
 async function notificationsOf({ desktop, ends }: Stage): Promise<NotificationHost> {
