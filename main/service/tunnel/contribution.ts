@@ -25,12 +25,27 @@ export interface Contribution {
   readonly captureAll: boolean;
   /** Where sealed packets go; undefined for a gateway. */
   readonly gateway: Endpoint | undefined;
+  /** By which link they leave; undefined for a gateway, and while there is no way. */
+  readonly underlay: Underlay | undefined;
   /** False while only the block is wanted (nothing is agreed yet). */
   readonly routed: boolean;
   readonly virtualAddresses: readonly IpAddress[];
   readonly dnsServers: readonly IpAddress[];
   /** Inner packet size, bytes; undefined: whatever fits the link. */
   readonly mtu: number | undefined;
+}
+
+/** What a connection states; the local network is the tunnel's to know. */
+export type StatedContribution = Omit<Contribution, 'localNetwork'>;
+
+/** The way to a gateway below the tunnel. */
+export interface Underlay {
+  readonly interfaceName: string;
+  /** The terminal's address towards the gateway. */
+  readonly source: string;
+  /** Bytes. */
+  readonly mtu: number;
+  readonly family: 4 | 6;
 }
 
 export interface Protection {
