@@ -41,7 +41,8 @@ export interface Underlay {
   send(batch: DatagramBatch, from: number): number;
   /** IKE and keepalives: rare, so by value. `local` picks the source address; undefined lets the system choose. */
   sendTo(bytes: Uint8Array, remote: Endpoint, local: Endpoint | undefined): void;
-  setPeer(peer: number, remote: Endpoint): void;
+  /** Adds or moves a peer; undefined forgets it. */
+  setPeer(peer: number, remote: Endpoint | undefined): void;
   /** The source address the system would use towards that address. */
   localAddressTowards(remote: Endpoint): Endpoint;
   readonly errors: number;

@@ -54,7 +54,7 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
       localAt: (remote) => receiver.localAt(remote),
       send: (batch, from) => sender.send(batch, from),
       sendTo: (bytes, remote, local) => sender.sendTo(bytes, nameOf(remote), local),
-      setPeer: (peer, remote) => peers.set(peer, nameOf(remote)),
+      setPeer: (peer, remote) => peers.set(peer, remote && nameOf(remote)),
       localAddressTowards: ({ address }) => ({
         address: { family: address.family, bytes: addressTowards(address.bytes, mark) },
         port: 0,
