@@ -7,7 +7,7 @@ import {
   prefixToRange,
 } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
-import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { ReachableGateway } from '../tunnel/tunnel.ts';
@@ -20,6 +20,8 @@ export interface ClientConnectionNow {
   readonly reached: ReachableGateway | undefined;
   readonly virtualAddresses: readonly IpAddress[];
   readonly dnsServers: readonly IpAddress[];
+  /** Of the latest agreement; undefined: there was none. */
+  readonly encapsulation: Encapsulation | undefined;
   /** There is an SA to seal with. */
   readonly sealing: boolean;
   readonly everConnected: boolean;
@@ -51,6 +53,7 @@ export function clientContribution(profile: Profile, now: ClientConnectionNow): 
     captureAll: profile.network.capture === 'all',
     gateway: now.reached?.endpoint,
     underlay: now.reached?.underlay,
+    encapsulation: now.encapsulation,
     routed,
     virtualAddresses: now.virtualAddresses,
     dnsServers: profile.network.dns && routed ? now.dnsServers : [],

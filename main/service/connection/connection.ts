@@ -10,7 +10,7 @@ import type {
 } from '../../engine/ike/contract.ts';
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
-import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
 import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
@@ -80,6 +80,7 @@ export class Connection implements AgreementParty {
   #carried: readonly AddressRange[];
   #virtualAddresses: readonly IpAddress[] = [];
   #dnsServers: readonly IpAddress[] = [];
+  #encapsulation: Encapsulation | undefined;
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
@@ -189,6 +190,7 @@ export class Connection implements AgreementParty {
     direction: 'inbound' | 'outbound' | 'both',
   ): void {
     if (direction === 'inbound') return;
+    this.#encapsulation = child.encapsulation;
     const isNew = this.#learnSelectors(child.remoteSelectors);
     this.#childInstalled = true;
     this.#dispatch({ type: 'established' });
@@ -401,6 +403,7 @@ export class Connection implements AgreementParty {
       reached: this.#reached,
       virtualAddresses: this.#virtualAddresses,
       dnsServers: this.#dnsServers,
+      encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
     });

@@ -94,6 +94,7 @@ function childFigures(ike: IkeSnapshot | undefined) {
   if (child === undefined) return {};
   return {
     espAlgorithm: child.proposal.encryption,
+    espEncapsulation: child.encapsulation,
     ...(child.rekeyAtMilliseconds !== undefined && { childRekeyAt: wallClock(child.rekeyAtMilliseconds) }),
   };
 }

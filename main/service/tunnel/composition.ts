@@ -1,4 +1,5 @@
 // From what the connections contribute to what the computer is asked for: pure, so that every composition can be tested.
+import { innerMtu } from '../../engine/esp/format.ts';
 import {
   type AddressRange,
   type Endpoint,
@@ -28,10 +29,9 @@ export interface Composition {
   readonly configuration: ServiceConfiguration;
 }
 
-/** Outer IP and UDP headers, ESP header, IV, padding and ICV that every packet must leave room for. */
-const overheadBytes = { 4: 80, 6: 100 } as const;
 const smallestMtu = 1280;
-const mtuOfUnknownLink = 1420;
+/** An Ethernet, and whatever may be below. */
+const mtuOverUnknownLink = innerMtu(1500, 6, 'udp');
 
 export function gatewaysOf(contributions: readonly StatedContribution[]): readonly Endpoint[] {
   return contributions.flatMap(({ gateway }) => (gateway === undefined ? [] : [gateway]));
@@ -113,13 +113,14 @@ export function translationSources(
   };
 }
 
-/** Of the inner packets, bytes: what was wished, else what fits the link below. */
+/** Of the inner packets, bytes: what was wished, else what fits the links below. */
 export function tunnelMtu(contributions: readonly StatedContribution[]): number {
   const wished = contributions.map(({ mtu }) => mtu).find((mtu) => mtu !== undefined);
   if (wished !== undefined) return wished;
-  const underlay = underlayOf(contributions);
-  if (underlay === undefined) return mtuOfUnknownLink;
-  return Math.max(smallestMtu, underlay.mtu - overheadBytes[underlay.family]);
+  const fitting = contributions.flatMap(({ underlay, encapsulation = 'udp' }) =>
+    underlay === undefined ? [] : [innerMtu(underlay.mtu, underlay.family, encapsulation)],
+  );
+  return fitting.length === 0 ? mtuOverUnknownLink : Math.max(smallestMtu, Math.min(...fitting));
 }
 
 /** With the local network: what the system's firewall lets pass by the tunnel too, since the two must agree. */
