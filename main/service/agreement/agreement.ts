@@ -131,6 +131,11 @@ export class Agreement {
     this.#surroundings.keys.release(connection);
   }
 
+  /** Those who still hear of their connection. */
+  get partyCount(): number {
+    return this.#parties.size;
+  }
+
   snapshot(): readonly IkeSnapshot[] {
     return this.#surroundings.engine.snapshot();
   }
