@@ -11,7 +11,6 @@ import type {
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { Profile } from '../profile/contract.ts';
@@ -24,6 +23,7 @@ import {
   idleConnection,
   stepConnection,
 } from './machine.ts';
+import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 
 export interface ConnectionSurroundings {
   readonly tunnel: Tunnel;
@@ -39,15 +39,6 @@ export interface ConnectionSurroundings {
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
-}
-
-/** A failure that the state machine understands, thrown by what prepares or configures. */
-export class ConnectionProblem extends Error {
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(failure.code);
-    this.failure = failure;
-  }
 }
 
 /** What is given at its making. */
@@ -211,7 +202,7 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
-    this.#dispatch({ type: 'closed', reason });
+    this.#dispatch({ type: 'closed', reason: nameSecret(reason, this.profile) });
   }
 
   // The state machine's effects.
@@ -278,7 +269,7 @@ export class Connection implements AgreementParty {
       },
       (error: unknown) => {
         if (!isCurrent()) return;
-        const failure = failureOf(error);
+        const failure = failureOf(error, 'unexpected');
         this.#surroundings.log('warning', `${this.profile.name}: ${failure.code}: ${describe(error)}`);
         if (failed === 'closed') this.#dispatch({ type: 'closed', reason: failure });
         else this.#dispatch({ type: failed, failure });
@@ -408,14 +399,4 @@ export class Connection implements AgreementParty {
       everConnected,
     });
   }
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof ConnectionProblem) return error.failure;
-  if (error instanceof CredentialError) return { code: 'secret-missing', name: error.message };
-  return { code: 'unexpected', detail: describe(error) };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -13,7 +13,6 @@ import type {
 import { type AddressPrefix, parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { AddressPool } from '../agreement/address-pool.ts';
 import type { Agreement, AgreementParty, AssignedAddresses } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
@@ -22,6 +21,7 @@ import { formatIdentity } from '../profile/identity.ts';
 import type { Protection, StatedContribution } from '../tunnel/contribution.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { backOffMilliseconds } from './machine.ts';
+import { describe, failureOf } from './problem.ts';
 
 export interface GatewaySurroundings {
   readonly tunnel: Tunnel;
@@ -106,7 +106,7 @@ export class Gateway {
       this.#enter('connected', undefined);
     } catch (error) {
       if (undertaking !== this.#undertaking) return;
-      this.#enter('failed', failureOf(error));
+      this.#enter('failed', failureOf(error, 'adapter-failed'));
       if (this.#attempts > 0) this.#tryLater();
     }
   }
@@ -318,13 +318,4 @@ function prefixOf(text: string): AddressPrefix {
   const prefix = parsePrefix(text);
   if (prefix === undefined) throw new Error(`"${text}" is no prefix`);
   return prefix;
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof CredentialError) return { code: 'secret-missing', name: error.message };
-  return { code: 'adapter-failed', detail: describe(error) };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

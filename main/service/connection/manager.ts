@@ -5,8 +5,9 @@ import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { WantedConnection, WantedConnections } from '../wanted.ts';
-import { Connection, ConnectionProblem, type ConnectionSurroundings } from './connection.ts';
+import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
+import { ConnectionProblem } from './problem.ts';
 
 export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel'> &
   Omit<GatewaySurroundings, 'tunnel' | 'allocateAssociation'> & {

@@ -51,7 +51,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a secret that is not there',
-    failure: { code: 'secret-missing' },
+    failure: { code: 'secret-missing', name: 'nowhere' },
     terminal: [['"office"', '"nowhere"']],
     triedAgain: false,
   },
