@@ -12,6 +12,14 @@ export function setLinkMtu(name: string, mtu: number): void {
   });
 }
 
+/** Sets how many packets may wait to be sent by a link. Throws SystemCallError: ENODEV, EPERM, ERANGE. */
+export function setLinkQueueLength(name: string, packets: number): void {
+  withRequest(name, (request, call) => {
+    request.view.setInt32(dataOffset, packets, true);
+    call(linkRequest.setQueueLength, 'SIOCSIFTXQLEN');
+  });
+}
+
 /** A link's MTU, bytes. Throws SystemCallError: ENODEV. */
 export function linkMtu(name: string): number {
   return withRequest(name, (request, call) => {
@@ -43,6 +51,7 @@ const linkRequest = {
   setFlags: 0x8914,
   getMtu: 0x8921,
   setMtu: 0x8922,
+  setQueueLength: 0x8943,
   getHardwareAddress: 0x8927,
 } as const;
 /** struct ifreq: the name in 16 bytes, then what the request is about. */
