@@ -16,6 +16,7 @@ const peers = [
   'strongswan-swanctl',
   'strongswan-pki',
   'libcharon-extra-plugins',
+  'libstrongswan-standard-plugins',
   'libstrongswan-extra-plugins',
 ];
 
@@ -50,6 +51,8 @@ export const commands = {
       ...peers,
       'iperf3',
       'iputils-ping',
+      'openssl',
+      'python3',
       'wireguard-go',
       'wireguard-tools',
       'openvpn',

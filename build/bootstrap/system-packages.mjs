@@ -7,13 +7,13 @@ export function ensureSystemPackages(command, wanted) {
   if (wanted.length === 0 || !existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-query')) return;
   const missing = wanted.filter((each) => !each.split('|').some(isInstalled));
   if (missing.length === 0) return;
+  const oldest = missing.map((each) => each.split('|').at(-1)).join(' ');
   if (process.getuid?.() !== 0) {
-    const names = missing.map((each) => each.split('|').at(-1)).join(' ');
     console.error(`"${command}" can use Debian packages that are not installed. To install them:`);
-    console.error(`  sudo apt-get update && sudo apt-get install --no-install-recommends ${names}`);
+    console.error(`  sudo apt-get update && sudo apt-get install --no-install-recommends ${oldest}`);
     return;
   }
-  console.error(`Installing the Debian packages that "${command}" needs: ${missing.join(' ')}`);
+  console.error(`Installing the Debian packages that "${command}" needs: ${oldest}`);
   aptGet(['update', '-qq']);
   const names = missing.map((each) => each.split('|').find(isKnown)).filter((each) => each !== undefined);
   const unknown = missing.filter((each) => !each.split('|').some(isKnown));

@@ -1,6 +1,8 @@
 // The demo inside its namespaces: the same traffic without and with the tunnel, watched by a sniffer on the wire.
 import { randomBytes } from 'node:crypto';
+import { wordsOf } from '../../main/cli/words.ts';
 import type { ControlClient } from '../../main/control/client.ts';
+import { ControlError } from '../../main/control/failure.ts';
 import { type FrameKind, frameKinds, sealedKinds } from './frame-kind.ts';
 import { endHelpers, Laptop, Sniffer, startServers } from './helpers.ts';
 import { LiveView } from './live-view.ts';
@@ -19,7 +21,7 @@ export async function tellStory(): Promise<number> {
   try {
     await perform(screen);
   } catch (error) {
-    screen.result(false, 'the demo stopped', error instanceof Error ? error.message : String(error));
+    screen.result(false, 'the demo stopped', wordsOfError(error));
   } finally {
     await endHelpers();
   }
@@ -181,4 +183,9 @@ function textOf(result: TrafficResult): string {
     case 'failed':
       return result.detail;
   }
+}
+
+function wordsOfError(error: unknown): string {
+  if (error instanceof ControlError) return wordsOf(error.failure).what;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -104,7 +104,9 @@ function reportError(program: Command, world: World, error: unknown): number {
   const json = program.opts<{ json?: true }>().json === true;
   if (error instanceof ControlError) {
     const words = wordsOf(error.failure);
-    const next = [words.next, error instanceof UpError ? error.remains : undefined].filter(Boolean).join(' ');
+    const next = [words.next, error instanceof UpError ? error.remains : undefined]
+      .filter(Boolean)
+      .join('\n  ');
     report(world, json, { ...error.failure, message: words.what }, words.what, next);
     return exitCodeOf(error.failure);
   }

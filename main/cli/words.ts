@@ -171,8 +171,8 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'secret-missing':
       return {
-        what: `The secret ${failure.name === undefined ? '' : `"${failure.name}" `}that "${profile}" needs is not stored.`,
-        next: `Store it: sealnic secrets put ${failure.name === undefined ? 'NAME' : quoted(failure.name)}`,
+        what: `The ${kindWords[failure.kind ?? 'psk']} ${failure.name === undefined ? '' : `"${failure.name}" `}that "${profile}" needs is not stored.`,
+        next: `Store it: sealnic secrets put ${failure.name === undefined ? 'NAME' : quoted(failure.name)}${kindOption(failure.kind)}`,
       };
     case 'signing-failed':
       return {
@@ -230,6 +230,17 @@ export function problemWords(problem: {
     .filter((part) => part !== '')
     .join(', ');
   return place === '' ? problem.message : `${place}: ${problem.message}`;
+}
+
+const kindWords = {
+  psk: 'secret',
+  'private-key': 'private key',
+  certificate: 'certificate',
+  authority: 'authority',
+} as const;
+
+function kindOption(kind: keyof typeof kindWords | undefined): string {
+  return kind === undefined || kind === 'psk' ? '' : ` --kind ${kind}`;
 }
 
 type PeerProblem = Extract<Failure, { code: 'peer-authentication-failed' }>['problem'];

@@ -42,7 +42,11 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('no-proposal-chosen'), layer: z.enum(['ike', 'esp']) }),
   z.object({ code: z.literal('selectors-unacceptable') }),
   z.object({ code: z.literal('no-address-assigned') }),
-  z.object({ code: z.literal('secret-missing'), name: z.string().optional() }),
+  z.object({
+    code: z.literal('secret-missing'),
+    name: z.string().optional(),
+    kind: z.enum(['psk', 'private-key', 'certificate', 'authority']).optional(),
+  }),
   z.object({ code: z.literal('signing-failed'), detail: z.string().optional() }),
   z.object({ code: z.literal('invalid-message'), detail: z.string() }),
   z.object({ code: z.literal('refused-by-peer'), notify: z.string() }),

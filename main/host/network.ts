@@ -28,13 +28,16 @@ export interface FailClosedConfiguration {
    */
   readonly tappedPrefixes?: readonly string[] | undefined;
   /**
-   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPort` passes, and gets our mark so
-   * that a strict reverse path filter lets it in. Without them (and without `underlayPorts`) a tunnel whose protected
-   * prefixes cover its own gateway hears nothing.
+   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPort`, and as ESP without UDP,
+   * passes, and gets our mark so that a strict reverse path filter lets it in. Without them (and without
+   * `underlayPorts`) a tunnel whose protected prefixes cover its own gateway hears nothing.
    */
   readonly gateways?: readonly string[] | undefined;
   readonly gatewayPort?: number | undefined;
-  /** Local UDP ports of our underlay sockets, where they are known (a responder's 500 and 4500): the same, whoever sends. */
+  /**
+   * Local UDP ports of our underlay sockets, where they are known (a responder's 500 and 4500): the same, whoever
+   * sends. Where no gateways are named, the same for ESP without UDP.
+   */
   readonly underlayPorts?: readonly number[] | undefined;
   /** Resolvers that root may ask although a protected prefix covers them, to find the gateway's address by its name. */
   readonly nameServers?: readonly string[] | undefined;

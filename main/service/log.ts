@@ -4,6 +4,9 @@ import { type LogLevel, logLevels } from './configuration/configuration.ts';
 /** Priorities of syslog, which systemd reads from "<N>" at the start of a line. */
 const priorities = { error: 3, warning: 4, info: 6, debug: 7 } as const;
 
+/** Control characters, line and paragraph separators, and what turns the writing direction around. */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
 export type Log = (level: LogLevel, text: string) => void;
 
 /** Lines above the level are left out. `underSystemd`: the journal adds the time itself. */
@@ -11,7 +14,7 @@ export function createLog(level: LogLevel, underSystemd: boolean, write: (line: 
   const most = logLevels.indexOf(level);
   return (lineLevel, text) => {
     if (logLevels.indexOf(lineLevel) > most) return;
-    const oneLine = text.replaceAll(/[\p{Cc}]+/gu, ' ');
+    const oneLine = text.replaceAll(unprintable, ' ');
     if (underSystemd) write(`<${priorities[lineLevel]}>${oneLine}\n`);
     else write(`${new Date().toISOString()} ${lineLevel} ${oneLine}\n`);
   };

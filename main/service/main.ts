@@ -1,9 +1,9 @@
 // The service's process: puts the parts together, takes up what an earlier process was doing, and serves until it is
 // told to stop.
-import { lookup } from 'node:dns/promises';
+import { randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseServiceOptions, type ServiceOptions } from '../control/service-options.ts';
-import { type IpAddress, parseAddress } from '../engine/packet/address.ts';
+import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
 import { openHostNetwork } from '../host/network/index.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
@@ -13,6 +13,7 @@ import { loadConfiguration, type ServiceConfiguration } from './configuration/co
 import { InvalidFileError } from './configuration/problem.ts';
 import { ConnectionManager } from './connection/manager.ts';
 import { monotonicMilliseconds } from './data/clock.ts';
+import { DataThread } from './data/proxy.ts';
 import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
@@ -22,10 +23,12 @@ import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
 import type { Profile } from './profile/contract.ts';
+import { parseProfile } from './profile/parse.ts';
+import { resolveName, systemNameServers } from './resolve.ts';
 import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
-import { WantedConnections } from './wanted.ts';
+import { type WantedConnection, WantedConnections } from './wanted.ts';
 
 const version: string = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -75,6 +78,13 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     userFilter,
     configuration,
     secrets,
+    machinery: {
+      prepareDataThread: (memory) => DataThread.prepare(memory),
+      now: monotonicMilliseconds,
+      schedule,
+      random: (bytes) => randomFillSync(bytes),
+    },
+    nameServers: systemNameServers,
     listener: {
       agreementNeeded: (association) => connections.agreementNeeded(association),
       verdict: (sample) => verdicts.record(sample),
@@ -134,8 +144,7 @@ async function serve(
     report: (message, error) => log('error', `${message}: ${error instanceof Error ? error.stack : error}`),
   });
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
-  const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
-  for (const change of undone) log('info', `undone after an earlier service: ${change}`);
+  await undoEarlier();
   await tunnel.refresh();
   tunnel.prepare();
   const watch = host.watchTerminal(() => {
@@ -143,11 +152,11 @@ async function serve(
       .networkChanged()
       .catch((error: Error) => log('warning', `change of network: ${error.message}`));
   });
-  const again = [
-    ...wanted.all,
-    ...options.up.map((profile) => ({ profile, owner: process.getuid?.() ?? 0 })),
-  ];
-  for (const { profile, owner } of again) bringUp(profile, owner);
+  for (const connection of wanted.all) bringUpAgain(connection);
+  const owner = process.getuid?.() ?? 0;
+  for (const name of options.up) {
+    attempt(name, () => connections.up(profiles.load(name), owner, true, profiles.text(name)));
+  }
   log('info', `SealNIC ${version} serves at ${configuration.controlSocket}`);
 
   await new Promise<void>((resolve) => {
@@ -157,22 +166,45 @@ async function serve(
   watch.close();
   verdicts.close();
   connections.abandon();
-  await tunnel.abandon();
+  await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
   process.exit(0);
 
-  function bringUp(name: string, owner: number): void {
+  async function undoEarlier(): Promise<void> {
     try {
-      connections.up(profiles.load(name), owner, true);
+      const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
+      for (const change of undone) log('info', `undone after an earlier service: ${change}`);
     } catch (error) {
-      log('error', `${name} cannot be brought up: ${error instanceof Error ? error.message : error}`);
+      // What could not be taken back stays in the journal; that is no reason to serve nobody.
+      log('error', `left by an earlier service: ${messageOf(error)}`);
+    }
+  }
+
+  /** A profile that has been spoilt or removed since is taken as it was: it stays in force until the user says down. */
+  function bringUpAgain({ profile: name, owner, text }: WantedConnection): void {
+    attempt(name, () => {
+      let profile: Profile;
+      try {
+        profile = profiles.load(name);
+      } catch (error) {
+        if (text === undefined) throw error;
+        log('warning', `${name} is taken as it was when it was brought up: ${messageOf(error)}`);
+        connections.up(parseProfile(text, name), owner, true);
+        return;
+      }
+      connections.up(profile, owner, true, profiles.text(name));
+    });
+  }
+
+  function attempt(name: string, bringUp: () => void): void {
+    try {
+      bringUp();
+    } catch (error) {
+      log('error', `${name} cannot be brought up: ${messageOf(error)}`);
     }
   }
 }
 
-async function resolveName(name: string) {
-  const literal = parseAddress(name);
-  if (literal !== undefined) return [literal];
-  const found = await lookup(name, { all: true, order: 'verbatim' });
-  return found.flatMap((entry) => parseAddress(entry.address) ?? []);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -69,7 +69,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
 
     'connection.up': async ({ profile: name, wait, keepTrying }, { uid }) => {
       const profile = profiles.load(name);
-      const connection = connections.up(profile, uid, keepTrying ?? profile.retry);
+      const connection = connections.up(profile, uid, keepTrying ?? profile.retry, profiles.text(name));
       const failure = wait ? await connections.settled(connection) : undefined;
       if (failure !== undefined)
         throw new ControlError({ code: 'connection-failed', profile: name, failure });

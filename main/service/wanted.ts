@@ -5,8 +5,17 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from '../keys/credentials/replace-file.ts';
 
-const schema = z.array(z.object({ profile: z.string(), owner: z.number().int() }));
-export type WantedConnection = z.infer<typeof schema>[number];
+const wantedConnection = z.object({
+  profile: z.string(),
+  /** User id. */
+  owner: z.number().int(),
+  /** The profile's file as it was at `up`: it may have been spoilt or removed since. */
+  text: z.string().optional(),
+  /** What the gateway said that it protects, as addresses from first to last. */
+  carried: z.array(z.tuple([z.string(), z.string()])).optional(),
+});
+const schema = z.array(wantedConnection);
+export type WantedConnection = z.infer<typeof wantedConnection>;
 
 export class WantedConnections {
   readonly #path: string;
@@ -22,8 +31,14 @@ export class WantedConnections {
     return this.#wanted;
   }
 
-  add(profile: string, owner: number): void {
-    this.#store([...this.#wanted.filter((wanted) => wanted.profile !== profile), { profile, owner }]);
+  find(profile: string): WantedConnection | undefined {
+    return this.#wanted.find((wanted) => wanted.profile === profile);
+  }
+
+  /** What is left out of `wanted` stays as it is remembered. */
+  add(wanted: WantedConnection): void {
+    const others = this.#wanted.filter(({ profile }) => profile !== wanted.profile);
+    this.#store([...others, { ...this.find(wanted.profile), ...wanted }]);
   }
 
   remove(profile: string): void {
@@ -32,8 +47,8 @@ export class WantedConnections {
 
   #store(wanted: readonly WantedConnection[]): void {
     if (JSON.stringify(wanted) === JSON.stringify(this.#wanted)) return;
-    this.#wanted = wanted;
     replaceFile(this.#path, `${JSON.stringify(wanted)}\n`, 0o600);
+    this.#wanted = wanted;
   }
 }
 

@@ -34,7 +34,12 @@ if (values.help) {
 }
 
 const seconds = Number(values.seconds);
-const options: MeasureOptions = { tcpSeconds: seconds, udpSeconds: Math.min(seconds, 2), connections: 5 };
+const options: MeasureOptions = {
+  tcpSeconds: seconds,
+  udpSeconds: Math.min(seconds, 1),
+  connections: 5,
+  progress: (what) => process.stderr.write(`  ${what}\n`),
+};
 const wanted = values.only?.split(',');
 const outcomes: Outcome[] = [];
 for (const contender of contenders) {

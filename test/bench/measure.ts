@@ -33,6 +33,8 @@ export interface MeasureOptions {
   readonly tcpSeconds: number;
   readonly udpSeconds: number;
   readonly connections: number;
+  /** Told what is measured next. */
+  readonly progress: (what: string) => void;
 }
 
 export async function measure(
@@ -40,19 +42,25 @@ export async function measure(
   contender: OpenContender,
   options: MeasureOptions,
 ): Promise<Figures> {
-  const echo = pair.server.start([python, probeScript, 'server']);
+  const echo = pair.server.start([python, probeScript, 'server', contender.serverAddress]);
   await echo.says('ready');
   try {
     // The first packets may pay for an agreement or for warming up.
     await pair.terminal.attempt(['ping', '-n', '-c', '3', '-i', '0.1', contender.serverAddress]);
-    return {
-      pingMedianMilliseconds: await measurePing(pair, contender.serverAddress),
-      tcpUp: await measureTcp(pair, contender, options.tcpSeconds, []),
-      tcpDown: await measureTcp(pair, contender, options.tcpSeconds, ['--reverse']),
-      udpUp: await measureUdp(pair, contender, options.udpSeconds, []),
-      udpDown: await measureUdp(pair, contender, options.udpSeconds, ['--reverse']),
-      connectMedianMilliseconds: await measureConnect(pair, contender, options.connections),
-    };
+    const { tcpSeconds, udpSeconds, connections, progress } = options;
+    progress('ping');
+    const pingMedianMilliseconds = await measurePing(pair, contender.serverAddress);
+    progress('TCP up');
+    const tcpUp = await measureTcp(pair, contender, tcpSeconds, []);
+    progress('TCP down');
+    const tcpDown = await measureTcp(pair, contender, tcpSeconds, ['--reverse']);
+    progress('UDP up');
+    const udpUp = await measureUdp(pair, contender, udpSeconds, []);
+    progress('UDP down');
+    const udpDown = await measureUdp(pair, contender, udpSeconds, ['--reverse']);
+    progress('connecting');
+    const connectMedianMilliseconds = await measureConnect(pair, contender, connections);
+    return { tcpUp, tcpDown, udpUp, udpDown, pingMedianMilliseconds, connectMedianMilliseconds };
   } finally {
     await echo.stop();
   }
@@ -71,7 +79,7 @@ async function measureTcp(
   words: readonly string[],
 ): Promise<TcpFigure> {
   const before = contender.processes.map((each) => cpuSeconds(each.processId));
-  const report = await withIperfServer(pair, () =>
+  const report = await withIperfServer(pair, contender, () =>
     iperf(pair, ['--client', contender.serverAddress, '--time', String(seconds), ...words]),
   );
   const received = report.end.sum_received;
@@ -97,7 +105,7 @@ async function measureUdp(
 ): Promise<UdpFigure> {
   let best: UdpFigure = { megabitsPerSecond: 0, lossPercent: 100 };
   let [good, bad] = [0, Number.POSITIVE_INFINITY];
-  for (let offered = 100; bad / Math.max(good, 1) > 1.1 && offered < 100_000; ) {
+  for (let offered = 200; bad / Math.max(good, 1) > 1.15 && offered < 100_000; ) {
     let figure = await tryUdp(pair, contender, offered, seconds, words);
     // Once more: something else on this computer may have taken the processor for a moment.
     if (figure.lossPercent > 1) figure = await tryUdp(pair, contender, offered, seconds, words);
@@ -110,7 +118,7 @@ async function measureUdp(
       if (figure.megabitsPerSecond > best.megabitsPerSecond) best = figure;
     }
     if (exhausted) break;
-    offered = bad === Number.POSITIVE_INFINITY ? good * 1.5 : (Math.max(good, 20) + bad) / 2;
+    offered = bad === Number.POSITIVE_INFINITY ? good * 2 : (Math.max(good, 20) + bad) / 2;
     if (bad < 30) break;
   }
   return best;
@@ -125,7 +133,7 @@ async function tryUdp(
   words: readonly string[],
 ): Promise<UdpFigure> {
   const began = performance.now();
-  const outcome = await withIperfServer(pair, () =>
+  const outcome = await withIperfServer(pair, contender, () =>
     iperf(pair, [
       ...['--client', contender.serverAddress, '--udp', '--length', '1300', '--time', String(seconds)],
       // A burst of the default 1 ms would fill the receiver's socket buffer.
@@ -140,8 +148,12 @@ async function tryUdp(
   return { megabitsPerSecond: (received.bytes * 8 * (1 - lost / 100)) / duration / 1e6, lossPercent: lost };
 }
 
-async function withIperfServer<T>(pair: Pair, run: () => Promise<T>): Promise<T> {
-  const server = pair.server.start(['iperf3', '--server', '--forceflush']);
+async function withIperfServer<T>(
+  pair: Pair,
+  { serverAddress }: OpenContender,
+  run: () => Promise<T>,
+): Promise<T> {
+  const server = pair.server.start(['iperf3', '--server', '--bind', serverAddress]);
   await until('the iperf3 server', 5000, async () => {
     const listeners = await pair.server.run(['ss', '-Hltn', 'sport = :5201']);
     return listeners === '' ? undefined : true;
@@ -194,8 +206,8 @@ interface IperfReport {
 }
 
 async function iperf(pair: Pair, words: readonly string[]): Promise<IperfReport> {
-  const outcome = await pair.terminal.attempt(['iperf3', '--json', ...words], {
-    timeoutMilliseconds: 20_000,
+  const outcome = await pair.terminal.attempt(['nice', '-n', '-10', 'iperf3', '--json', ...words], {
+    timeoutMilliseconds: 10_000,
   });
   const report = JSON.parse(outcome.stdout) as IperfReport;
   if (report.error !== undefined) throw new Error(`iperf3: ${report.error}`);

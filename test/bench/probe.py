@@ -1,10 +1,10 @@
-# probe.py server: answers UDP 5010. probe.py client ADDRESS: sends every millisecond until an answer comes, then prints
+# probe.py server ADDRESS: answers UDP 5010. probe.py client ADDRESS: sends every millisecond until an answer comes, then prints
 # the monotonic time of it in nanoseconds.
 import select, socket, sys, time
 
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 if sys.argv[1] == "server":
-    sock.bind(("0.0.0.0", 5010))
+    sock.bind((sys.argv[2], 5010))
     print("ready", flush=True)
     while True:
         data, peer = sock.recvfrom(100)

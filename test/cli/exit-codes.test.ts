@@ -177,8 +177,8 @@ test('6: gateway unreachable, and what the failed attempt leaves behind', async 
   assert.equal(
     world.terminal.errors,
     'sealnic: The gateway of "office" did not answer for 10 s.\n' +
-      '  Check its address and that UDP ports 500 and 4500 are not blocked on the way. ' +
-      'Protected traffic stays blocked until: sealnic down office\n',
+      '  Check its address and that UDP ports 500 and 4500 are not blocked on the way.\n' +
+      '  Protected traffic stays blocked until: sealnic down office\n',
   );
 });
 

@@ -6,6 +6,7 @@ import { type Endpoint, parseAddress } from '../../main/engine/packet/address.ts
 import {
   createDatagramBatch,
   createPacketBatch,
+  type DatagramBatch,
   noPeer,
   type PacketMemory,
   packetHeadroom,
@@ -26,6 +27,7 @@ import {
 } from '../../main/engine/path/packet-memory.ts';
 import { PacketPath } from '../../main/engine/path/path.ts';
 import { type DropReason, dropReasonIndex, dropReasons } from '../../main/engine/path/reasons.ts';
+import type { Encapsulation } from '../../main/engine/sa/parameters.ts';
 
 /** A packet for or from the adapter, with what the descriptor says beside offset and length. */
 export interface AdapterPacket {
@@ -39,6 +41,7 @@ export interface AdapterPacket {
 
 /** A run of datagrams as it leaves. */
 export interface SentRun {
+  readonly encapsulation: Encapsulation;
   readonly peer: number;
   readonly segmentSize: number;
   readonly bytes: Uint8Array;
@@ -50,6 +53,8 @@ export interface MemoryEndOptions {
   readonly kernel?: (memory: PacketMemory) => PacketKernel;
   readonly sendBytes?: number;
 }
+
+const underlays: readonly Encapsulation[] = ['udp', 'native'];
 
 export const testPeer = 7;
 export const testRemote: Endpoint = { address: parseAddress('192.0.2.9')!, port: 4500 };
@@ -74,7 +79,7 @@ export class MemoryEnd {
   constructor(options: MemoryEndOptions = {}) {
     this.layout = layOutMemory({
       ...smallSizes,
-      underlays: 1,
+      underlays: underlays.length,
       sendBytes: options.sendBytes ?? smallSizes.sendBytes,
     });
     this.memory = createPacketMemory(this.layout, () => 0).memory;
@@ -88,7 +93,7 @@ export class MemoryEnd {
       superPackets: options.superPackets ?? true,
       hashSeed: 1,
       flowCapacity: 4096,
-      underlayFor: () => 0,
+      underlayFor: (_, encapsulation) => underlays.indexOf(encapsulation),
       emit: (event) => this.events.push(event),
       deliverIke: (offset, length) => this.ike.push(this.memory.bytes.slice(offset, offset + length)),
       isPlainIke: () => false,
@@ -117,8 +122,22 @@ export class MemoryEnd {
     this.#flush();
   }
 
-  /** Datagrams from the underlay; `segmentSize` makes each of them a run. */
+  /** Datagrams from the underlay of UDP; `segmentSize` makes each of them a run. */
   inbound(datagrams: readonly Uint8Array[], segmentSize = 0, peer = testPeer): void {
+    this.#inbound(datagrams, segmentSize, peer, (batch) => this.path.inbound(batch, this.now));
+  }
+
+  /** Packets from the underlay without UDP. */
+  inboundNative(packets: readonly Uint8Array[]): void {
+    this.#inbound(packets, 0, noPeer, (batch) => this.path.inboundNative(batch, this.now));
+  }
+
+  #inbound(
+    datagrams: readonly Uint8Array[],
+    segmentSize: number,
+    peer: number,
+    carry: (batch: DatagramBatch) => void,
+  ): void {
     this.path.tick(this.now);
     const { underlayRead } = this.layout;
     for (let first = 0; first < datagrams.length; first += underlayRead.slotCount) {
@@ -132,7 +151,7 @@ export class MemoryEnd {
         batch.peer[batch.count] = peer === testPeer ? testPeer : noPeer;
         batch.count += 1;
       }
-      this.path.inbound(batch, this.now);
+      carry(batch);
       this.#flush();
     }
   }
@@ -203,18 +222,20 @@ export class MemoryEnd {
   }
 
   #flushSends(): void {
-    const queue = this.path.sends[0]!;
     if (!this.sends) return;
-    const { batch } = queue;
-    for (let index = 0; index < batch.count; index++) {
-      const start = batch.offset[index]!;
-      this.sent.push({
-        peer: batch.peer[index]!,
-        segmentSize: batch.segmentSize[index]!,
-        bytes: this.memory.bytes.slice(start, start + batch.length[index]!),
-      });
+    for (const [underlay, queue] of this.path.sends.entries()) {
+      const { batch } = queue;
+      for (let index = 0; index < batch.count; index++) {
+        const start = batch.offset[index]!;
+        this.sent.push({
+          encapsulation: underlays[underlay]!,
+          peer: batch.peer[index]!,
+          segmentSize: batch.segmentSize[index]!,
+          bytes: this.memory.bytes.slice(start, start + batch.length[index]!),
+        });
+      }
+      queue.reset();
     }
-    queue.reset();
   }
 
   #flushWrites(): void {

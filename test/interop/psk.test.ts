@@ -6,7 +6,7 @@ import { takeSnapshot } from './lab/office.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { labInterface } from './lab/sealnic.ts';
 import { Stage } from './lab/stage.ts';
-import { exerciseTunnel, fetchPage, transfer } from './lab/traffic.ts';
+import { answersPing, exerciseTunnel, fetchPage, transfer } from './lab/traffic.ts';
 
 describe('PSK to strongSwan', { skip: skipUnless() }, () => {
   let stage: Stage;
@@ -53,6 +53,31 @@ describe('PSK to strongSwan', { skip: skipUnless() }, () => {
     await stage.row({ profile: { networks: '"gateway"' } }, async () => {
       const status = await stage.client.connection('office');
       assert.deepEqual(status?.details?.protectedPrefixes, ['10.1.0.0/16']);
+    });
+  });
+
+  test('IPv4 and IPv6 inside', async () => {
+    const choice = {
+      gateway: { networks: '10.1.0.0/16,fd01::/64', pool6: 'fd09::/64' },
+      profile: { networks: '["10.1.0.0/16", "fd01::/64"]' },
+    };
+    await stage.row(choice, async () => {
+      const status = await stage.client.connection('office');
+      assert.match(status?.details?.virtualAddresses.join(' ') ?? '', /fd09::/);
+      await exerciseTunnel(stage.office.terminal, stage.office.hostAddress6, 5);
+    });
+  });
+
+  test('IPv6 inside is shut when the gateway does not offer it', async () => {
+    await stage.row({ profile: { networks: '["10.1.0.0/16", "fd01::/64"]' } }, async () => {
+      assert.equal(await answersPing(stage.office.terminal, stage.office.hostAddress6), false);
+    });
+  });
+
+  test('IPv6 outside', async () => {
+    await stage.row({ profile: { gatewayAddress: stage.office.gatewayAddress6 } }, async () => {
+      const status = await stage.client.connection('office');
+      assert.match(status?.details?.remoteEndpoint ?? '', /^\[2001:db8:7::1\]:4500$/);
     });
   });
 

@@ -4,13 +4,14 @@ import { after, before, describe, test } from 'node:test';
 import { countKinds } from './lab/capture.ts';
 import { until } from './lab/command.ts';
 import { clientSettings, officeSecret } from './lab/gateway.ts';
+import { assertLossless } from './lab/lossless.ts';
 import { type Office, openOffice, takeSnapshot } from './lab/office.ts';
 import { gatewayProfileText } from './lab/profile.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { SealNic } from './lab/sealnic.ts';
 import { Sniffer } from './lab/sniffer.ts';
 import { Charon } from './lab/strongswan.ts';
-import { exerciseTunnel, NumberedTraffic, startServers } from './lab/traffic.ts';
+import { exerciseTunnel, startServers } from './lab/traffic.ts';
 
 describe('strongSwan initiates, we respond', { skip: skipUnless() }, () => {
   let office: Office;
@@ -58,17 +59,16 @@ describe('strongSwan initiates, we respond', { skip: skipUnless() }, () => {
     await service.up('office');
     try {
       await client.initiate('office');
-      const numbered = await NumberedTraffic.start(office.terminal, office.hostAddress);
-      await client.rekeyChild('office');
-      await pause(1000);
-      await client.rekeyIke('office');
-      await pause(1000);
-      await service.rekey('office', 'child');
-      await pause(1000);
-      await service.rekey('office', 'ike');
-      await pause(6500);
-      const report = await numbered.stop();
-      assert.deepEqual([report.outbound.lost, report.inbound.lost], [0, 0], JSON.stringify(report));
+      await assertLossless(office.terminal, office.hostAddress, office.terminal, async () => {
+        await client.rekeyChild('office');
+        await pause(1000);
+        await client.rekeyIke('office');
+        await pause(1000);
+        await service.rekey('office', 'child');
+        await pause(1000);
+        await service.rekey('office', 'ike');
+        await pause(6500);
+      });
       await client.terminate('office');
     } catch (error) {
       throw explained(error);

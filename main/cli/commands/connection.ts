@@ -94,7 +94,8 @@ function connectedLine(context: CommandContext, status: ConnectionStatus): strin
   const address = details?.virtualAddresses.join(', ') ?? '';
   const to = details?.gateway === undefined ? '' : ` to ${details.gateway}`;
   const as = address === '' ? '' : ` as ${address}`;
-  const sealed = details === undefined ? '' : `; sealed: ${details.protectedPrefixes.join(', ')}`;
+  const prefixes = details?.protectedPrefixes.join(', ') ?? '';
+  const sealed = prefixes === '' ? '' : `; sealed: ${prefixes}`;
   return `${style.good('●')} ${style.strong(status.profile)}: connected${to}${as}${sealed}`;
 }
 

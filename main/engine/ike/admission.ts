@@ -137,7 +137,7 @@ export class ResponderAdmission {
     });
     this.#halfOpen.set(key, { association, address, response });
     this.#core.timers.set(authentication, 'half-open', this.#core.now + halfOpenMilliseconds, () =>
-      authentication.cancel(),
+      authentication.expire(halfOpenMilliseconds),
     );
     this.#send(response, path);
   }

@@ -45,6 +45,11 @@ export class ResponderAuthentication implements AssociationHandler {
     this.#outcome?.association.destroy();
   }
 
+  /** Half-open for too long. Whoever was named to the caller meanwhile has ended. */
+  expire(milliseconds: number): void {
+    this.#end({ code: 'no-answer', milliseconds });
+  }
+
   accepts(exchange: number): boolean {
     return exchange === exchangeType.ikeAuth && this.#proof === undefined;
   }
@@ -59,12 +64,12 @@ export class ResponderAuthentication implements AssociationHandler {
     }
     const auth = findPayload(payloads, 'authentication');
     const chosen = this.#core.responder?.choose(identity, wanted && decodeIdentity(wanted.body));
+    this.#chosen = chosen;
     // Without AUTH the initiator asks for EAP, which we do not speak.
     if (auth === undefined || chosen === undefined) {
       this.#refuse(undefined);
       return;
     }
-    this.#chosen = chosen;
     const { connection, configuration } = chosen;
     this.#proof = new HandshakeAuthentication(this.#core, connection, configuration, this.#outcome!);
     this.#proof.verify(payloads, auth, identity, identityPayload.body, (failure) => {

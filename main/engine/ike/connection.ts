@@ -317,6 +317,7 @@ export class Connection implements AssociationHandler {
         outboundSpi: child.outboundSpi,
         proposal: child.proposal,
         installedAtMilliseconds: child.installedAt,
+        encapsulation: child.encapsulation,
         rekeyAtMilliseconds: this.children.rekeyAt(child),
         localSelectors: child.localSelectors,
         remoteSelectors: child.remoteSelectors,

@@ -337,6 +337,7 @@ export interface IkeSnapshot {
     readonly inboundSpi: number;
     readonly outboundSpi: number;
     readonly proposal: EspProposal;
+    readonly encapsulation: 'udp' | 'native';
     readonly installedAtMilliseconds: number;
     readonly rekeyAtMilliseconds: number | undefined;
     readonly localSelectors: readonly TrafficSelector[];

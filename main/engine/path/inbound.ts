@@ -29,7 +29,7 @@ export class InboundPath {
     this.#coalescer = new Coalescer(parts.options.memory, parts.options.kernel, parts.writes);
   }
 
-  /** A batch from an underlay. */
+  /** A batch from an underlay of UDP. */
   carry(batch: DatagramBatch, nowMilliseconds: number): void {
     this.#now = nowMilliseconds;
     for (let entry = 0; entry < batch.count; entry++) {
@@ -41,6 +41,13 @@ export class InboundPath {
         this.#datagram(batch, entry, offset, Math.min(size, end - offset));
       }
     }
+  }
+
+  /** A batch from an underlay without UDP: whole ESP packets. */
+  carryNative(batch: DatagramBatch, nowMilliseconds: number): void {
+    this.#now = nowMilliseconds;
+    this.#parts.options.counters.totals[totalIndex.datagramsReceived]! += batch.count;
+    for (let entry = 0; entry < batch.count; entry++) this.#esp(batch.offset[entry]!, batch.length[entry]!);
   }
 
   /** A batch from a BYPASS link. */
@@ -108,17 +115,22 @@ export class InboundPath {
       this.#parts.drop('bad-length');
       return;
     }
-    const spi = this.#memory.view.getUint32(offset);
-    if (spi === 0) {
+    if (this.#memory.view.getUint32(offset) === 0) {
       totals[totalIndex.ikeDatagrams]! += 1;
       this.#parts.options.deliverIke(offset + 4, length - 4, batch, entry);
       return;
     }
+    this.#esp(offset, length);
+  }
+
+  /** In UDP or without: an SA takes what comes either way, whichever was agreed (RFC 7296 section 2.23). */
+  #esp(offset: number, length: number): void {
     if (!hasEspLength(length)) {
       this.#parts.drop('bad-length');
       return;
     }
     // 2
+    const spi = this.#memory.view.getUint32(offset);
     const sa = this.#parts.store.findInbound(spi);
     if (sa === undefined) this.#earlyPacket(spi, offset, length);
     else this.#espPacket(sa, offset, length);

@@ -2,7 +2,8 @@
 import { type PacketBatch, packetHeadroom, segmentation } from '../packet/batch.ts';
 import { PacketView, parsePacket } from '../packet/view.ts';
 import { Verdict } from '../policy/verdict.ts';
-import type { AssociationId } from '../sa/parameters.ts';
+import type { OutboundAssociation } from '../sa/association.ts';
+import type { AssociationId, Encapsulation } from '../sa/parameters.ts';
 import { BypassSender } from './bypass-sender.ts';
 import { totalIndex } from './counters.ts';
 import { PacketDescriptor } from './descriptor.ts';
@@ -25,7 +26,10 @@ export class OutboundPath {
   readonly #view = new PacketView();
   readonly #verdict = new Verdict();
   readonly #packet = new PacketDescriptor();
-  readonly #peerUnderlay = new Uint8Array(peerCapacity).fill(noUnderlay);
+  readonly #peerUnderlay: Readonly<Record<Encapsulation, Uint8Array>> = {
+    udp: new Uint8Array(peerCapacity).fill(noUnderlay),
+    native: new Uint8Array(peerCapacity).fill(noUnderlay),
+  };
   readonly #releasable = new Set<AssociationId>();
   #now = 0;
 
@@ -56,8 +60,8 @@ export class OutboundPath {
     }
   }
 
-  setPeerUnderlay(peer: number, underlay: number): void {
-    this.#peerUnderlay[peer] = underlay;
+  setPeerUnderlay(peer: number, encapsulation: Encapsulation, underlay: number): void {
+    this.#peerUnderlay[encapsulation][peer] = underlay;
   }
 
   /** An outbound SA is there: what waited for it may leave. */
@@ -95,7 +99,7 @@ export class OutboundPath {
     if (this.#releasable.size === 0) return;
     for (const association of this.#releasable) {
       const sa = this.#parts.store.findOutbound(association);
-      if (sa === undefined || this.#release(association, this.#parts.sends[this.#peerUnderlay[sa.peer]!])) {
+      if (sa === undefined || this.#release(association, this.#queueOf(sa))) {
         this.#releasable.delete(association);
       }
     }
@@ -132,8 +136,7 @@ export class OutboundPath {
       this.#hold(association, packet, sa === undefined);
       return;
     }
-    const underlay = this.#peerUnderlay[sa.peer]!;
-    const queue = this.#parts.sends[underlay];
+    const queue = this.#queueOf(sa);
     if (queue === undefined) {
       this.#parts.drop('send-failed');
       return;
@@ -151,6 +154,11 @@ export class OutboundPath {
     }
     // 5
     this.#sealing.seal(view, packet, sa, queue, this.tunnelMtu, this.#now);
+  }
+
+  /** undefined: no underlay leads to the peer. */
+  #queueOf(sa: OutboundAssociation): SendQueue | undefined {
+    return this.#parts.sends[this.#peerUnderlay[sa.encapsulation][sa.peer]!];
   }
 
   /** May it neither be segmented nor fragmented down to the tunnel's MTU? */

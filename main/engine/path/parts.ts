@@ -5,6 +5,7 @@ import type { DatagramBatch, PacketMemory } from '../packet/batch.ts';
 import type { PacketView } from '../packet/view.ts';
 import type { PacketFilter } from '../policy/filter.ts';
 import type { Verdict } from '../policy/verdict.ts';
+import type { Encapsulation } from '../sa/parameters.ts';
 import type { AssociationStore } from '../sa/store.ts';
 import type { PathCounters } from './counters.ts';
 import type { PathEvent } from './data-plane.ts';
@@ -25,8 +26,8 @@ export interface PathOptions {
   readonly superPackets: boolean;
   /** A random number that outsiders do not know. */
   readonly hashSeed: number;
-  /** Which underlay (and send queue) leads to a remote. */
-  underlayFor(remote: Endpoint): number;
+  /** Which underlay (and send queue) leads to a remote; one that does not exist where none does. */
+  underlayFor(remote: Endpoint, encapsulation: Encapsulation): number;
   emit(event: PathEvent): void;
   /** An IKE message without marker; it must be copied. `entry` is the index in the datagram batch. */
   deliverIke(offset: number, length: number, batch: DatagramBatch, entry: number): void;

@@ -9,7 +9,7 @@
 //   6. Send the queue as a batch: the caller's.
 //
 // Inbound, for a batch of datagrams from the underlay:
-//   1. Demultiplex every segment: IKE, keepalive, ESP.
+//   1. Demultiplex every segment: IKE, keepalive, ESP. What comes without UDP is ESP.
 //   2. Find the SA by SPI; hold what comes early for one that is being agreed.
 //   3. Replay check.   4. Open; only then move the window.
 //   5. Check the inner packet against the SA's selectors and the filter, and translate its address back.
@@ -102,6 +102,12 @@ export class PacketPath implements DataPlane {
     this.#inbound.carry(batch, nowMilliseconds);
   }
 
+  /** The same for an underlay without UDP: ESP and nothing else. */
+  inboundNative(batch: DatagramBatch, nowMilliseconds: number): void {
+    this.#now = nowMilliseconds;
+    this.#inbound.carryNative(batch, nowMilliseconds);
+  }
+
   /** Packets that a BYPASS link took from the wire. Its slots may be reused only when the write queue was written. */
   inboundClear(batch: PacketBatch, nowMilliseconds: number): void {
     this.#now = nowMilliseconds;
@@ -148,7 +154,9 @@ export class PacketPath implements DataPlane {
   }
 
   setPeer(peer: number, remote: Endpoint): void {
-    this.#outbound.setPeerUnderlay(peer, this.#options.underlayFor(remote));
+    for (const encapsulation of ['udp', 'native'] as const) {
+      this.#outbound.setPeerUnderlay(peer, encapsulation, this.#options.underlayFor(remote, encapsulation));
+    }
   }
 
   expectInbound(spi: number): void {

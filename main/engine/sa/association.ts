@@ -2,7 +2,7 @@
 import type { AeadOpener, AeadSealer } from '../esp/aead-backend.ts';
 import { CompiledSelectors } from '../inbound/compiled-selectors.ts';
 import { LifetimeLimits } from './lifetime.ts';
-import type { AssociationId, SecurityAssociationParameters } from './parameters.ts';
+import type { AssociationId, Encapsulation, SecurityAssociationParameters } from './parameters.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /** The last 32-bit sequence number; there is no extended one here, and it never wraps (RFC 4303 section 3.3.3). */
@@ -18,6 +18,7 @@ export class OutboundAssociation {
   readonly spi: number;
   readonly association: AssociationId;
   readonly peer: number;
+  readonly encapsulation: Encapsulation;
   /** The four salt bytes as a big-endian number (RFC 4106 section 4). */
   readonly salt: number;
   readonly sealer: AeadSealer;
@@ -38,6 +39,7 @@ export class OutboundAssociation {
     this.spi = parameters.spi;
     this.association = parameters.association;
     this.peer = parameters.peer;
+    this.encapsulation = parameters.encapsulation;
     this.salt = readSalt(parameters.keyMaterial);
     this.sealer = sealer;
     this.selectors = new CompiledSelectors(parameters.localSelectors, parameters.remoteSelectors);

@@ -11,6 +11,9 @@ export const keyLengths: Readonly<Record<EspAlgorithm, number>> = {
   'chacha20-poly1305': 32,
 };
 
+/** 'udp': RFC 3948 on the IKE socket; 'native': IP protocol 50. */
+export type Encapsulation = 'udp' | 'native';
+
 /** Soft limits raise an event once, hard limits end the SA. Absent: no limit. */
 export interface Lifetime {
   readonly softSeconds?: number;
@@ -45,6 +48,6 @@ export interface SecurityAssociationParameters {
   readonly remoteSelectors: readonly TrafficSelector[];
   /** Index in the data plane's peer table: where sealed packets go, whence they may come. */
   readonly peer: number;
-  /** 'udp': RFC 3948 on the IKE socket; 'native': IP protocol 50. */
-  readonly encapsulation: 'udp' | 'native';
+  /** How packets leave. What comes in is taken either way (RFC 7296 section 2.23). */
+  readonly encapsulation: Encapsulation;
 }

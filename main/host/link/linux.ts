@@ -1,5 +1,5 @@
 // What is asked of a network link by ioctl: quick, and without a process of its own.
-import { checkCall } from '../../../native/libc.ts';
+import { checkCall, SystemCallError } from '../../../native/libc.ts';
 import { close, ioctl } from '../../../native/libc-io.ts';
 import { allocateBlock, type NativeBlock } from '../../../native/libc-memory.ts';
 import { socket, socketFamily, socketType } from '../../../native/libc-socket.ts';
@@ -10,6 +10,23 @@ export function setLinkMtu(name: string, mtu: number): void {
     request.view.setInt32(dataOffset, mtu, true);
     call(linkRequest.setMtu, 'SIOCSIFMTU');
   });
+}
+
+/**
+ * Sets how many packets may wait to be sent by a link. False where this is not allowed: in a user namespace the system
+ * wants rights that count outside of it. Throws SystemCallError: ENODEV, ERANGE.
+ */
+export function setLinkQueueLength(name: string, packets: number): boolean {
+  try {
+    withRequest(name, (request, call) => {
+      request.view.setInt32(dataOffset, packets, true);
+      call(linkRequest.setQueueLength, 'SIOCSIFTXQLEN');
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof SystemCallError && error.code === 'EPERM') return false;
+    throw error;
+  }
 }
 
 /** A link's MTU, bytes. Throws SystemCallError: ENODEV. */
@@ -43,6 +60,7 @@ const linkRequest = {
   setFlags: 0x8914,
   getMtu: 0x8921,
   setMtu: 0x8922,
+  setQueueLength: 0x8943,
   getHardwareAddress: 0x8927,
 } as const;
 /** struct ifreq: the name in 16 bytes, then what the request is about. */

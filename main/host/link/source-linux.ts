@@ -15,6 +15,7 @@ import {
   socketType,
   writeSocketAddress,
 } from '../../../native/libc-socket.ts';
+import { protocolNumber } from '../../engine/packet/protocol.ts';
 
 /** 4 or 16 bytes. Nothing is sent. Throws SystemCallError: ENETUNREACH where no route leads there. */
 export function addressTowards(remote: Uint8Array, mark: number): Uint8Array {
@@ -32,11 +33,20 @@ export function addressTowards(remote: Uint8Array, mark: number): Uint8Array {
 
 /** A UDP socket, non-blocking, with that mark (0: none). */
 export function openDatagramSocket(family: 4 | 6, mark: number): number {
-  const kind = socketType.datagram | socketType.nonBlocking | socketType.closeOnExec;
+  return openMarkedSocket(family, mark, socketType.datagram, 0, 'UDP');
+}
+
+/** A raw socket for ESP (IP protocol 50), non-blocking, with that mark (0: none). */
+export function openEspSocket(family: 4 | 6, mark: number): number {
+  return openMarkedSocket(family, mark, socketType.raw, protocolNumber.esp, 'ESP');
+}
+
+function openMarkedSocket(family: 4 | 6, mark: number, type: number, protocol: number, what: string): number {
+  const kind = type | socketType.nonBlocking | socketType.closeOnExec;
   const descriptor = checkCall(
-    socket(family === 4 ? socketFamily.inet : socketFamily.inet6, kind, 0),
+    socket(family === 4 ? socketFamily.inet : socketFamily.inet6, kind, protocol),
     'socket',
-    `UDP over IPv${family}`,
+    `${what} over IPv${family}`,
   );
   if (mark !== 0 && setIntegerOption(descriptor, socketLevel.socket, socketOption.mark, mark) < 0) {
     const error = lastErrorNumber();

@@ -3,6 +3,10 @@ import { failed, runCommand } from '../command/linux.ts';
 import { familyOf, splitPrefixes } from '../network/prefixes.ts';
 import type { FailClosedConfiguration, TunnelConfiguration } from '../network.ts';
 
+/** By number: names need /etc/protocols, which a small system may not have. */
+const udp = 17;
+const tcp = 6;
+
 /** One change: the line that makes it, and the one that takes it back. */
 export interface IpChange {
   readonly family: 4 | 6;
@@ -116,12 +120,12 @@ function exceptions(
   localNetworks: readonly string[],
   family: 4 | 6,
 ): string[] {
-  const dhcp = family === 4 ? 'ipproto udp sport 68 dport 67' : 'ipproto udp sport 546 dport 547';
+  const dhcp = family === 4 ? `ipproto ${udp} sport 68 dport 67` : `ipproto ${udp} sport 546 dport 547`;
   const resolvers = (configuration.nameServers ?? []).filter((text) => familyOf(text) === family);
   return [
     ...(configuration.allowDhcp ? [dhcp] : []),
     ...resolvers.flatMap((server) =>
-      ['udp', 'tcp'].map((protocol) => `uidrange 0-0 to ${server} ipproto ${protocol} dport 53`),
+      [udp, tcp].map((protocol) => `uidrange 0-0 to ${server} ipproto ${protocol} dport 53`),
     ),
     ...localNetworks.filter((prefix) => familyOf(prefix) === family).map((prefix) => `to ${prefix}`),
   ];

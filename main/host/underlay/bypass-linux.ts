@@ -161,6 +161,7 @@ function configureTap(tap: number, index: number, linkHeader: number, options: B
       prefixes: options.prefixes,
       excludedPrefixes: options.excludedPrefixes ?? [],
       excludedPorts: options.excludedPorts,
+      excludesEsp: options.excludesEsp === true,
     }),
   );
   const instructions = allocateBlock(program.length);

@@ -1,4 +1,5 @@
-// The real network below the tunnel: UDP for IKE and ESP, and raw sockets for what the filter lets pass.
+// The real network below the tunnel: UDP for IKE and ESP, raw sockets for ESP without UDP, and others for what the filter
+// lets pass.
 import type { Endpoint } from '../../engine/packet/address.ts';
 import type { DatagramBatch, PacketBatch, PacketMemory, SlotRegion } from '../../engine/packet/batch.ts';
 
@@ -10,6 +11,11 @@ export interface UnderlayOptions {
   readonly mark: number;
   /** Use UDP_SEGMENT and UDP_GRO where the system has them. */
   readonly offload: boolean;
+  /**
+   * 'native': a raw socket for IP protocol 50. There are no ports then: `port` is 0, a peer is known by its address
+   * alone, and `offload` has no effect. It sees all ESP that reaches the computer. Absent: 'udp'.
+   */
+  readonly encapsulation?: 'udp' | 'native' | undefined;
 }
 
 /** Used on the data thread only. Non-blocking. */
@@ -18,8 +24,8 @@ export interface Underlay {
   readonly localPort: number;
   readonly sendsSegmented: boolean;
   /**
-   * Reads datagrams into the region's slots; a GRO run is one entry. Looks each source up in the peer table (exact
-   * address and port) and fills `peer` or `noPeer`, and `remote`.
+   * Reads datagrams into the region's slots, without their IP and UDP headers; a GRO run is one entry. Looks each
+   * source up in the peer table (exact address and port) and fills `peer` or `noPeer`, and `remote`.
    */
   receive(batch: DatagramBatch, region: SlotRegion): void;
   /** Source of the entry of the latest `receive` whose `remote` is this index. */
@@ -35,7 +41,8 @@ export interface Underlay {
   send(batch: DatagramBatch, from: number): number;
   /** IKE and keepalives: rare, so by value. `local` picks the source address; undefined lets the system choose. */
   sendTo(bytes: Uint8Array, remote: Endpoint, local: Endpoint | undefined): void;
-  setPeer(peer: number, remote: Endpoint): void;
+  /** Adds or moves a peer; undefined forgets it. */
+  setPeer(peer: number, remote: Endpoint | undefined): void;
   /** The source address the system would use towards that address. */
   localAddressTowards(remote: Endpoint): Endpoint;
   readonly errors: number;
@@ -70,6 +77,8 @@ export interface BypassLinkOptions {
   readonly excludedPrefixes?: BypassLinkOptions['prefixes'] | undefined;
   /** Our own underlay's local UDP ports: datagrams to them are left to their sockets. */
   readonly excludedPorts: readonly number[];
+  /** Our own underlay takes ESP without UDP: it is left to its sockets. Absent: false. */
+  readonly excludesEsp?: boolean | undefined;
 }
 
 export type OpenUnderlay = (options: UnderlayOptions, memory: PacketMemory) => Underlay;

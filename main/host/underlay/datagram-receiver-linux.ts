@@ -1,4 +1,4 @@
-// Receives runs of datagrams on a UDP socket, many runs in one call.
+// Receives runs of datagrams on a UDP socket, or packets on a raw one, many in one call.
 import { errorNumber, lastErrorNumber, SystemCallError } from '../../../native/libc.ts';
 import {
   allocateBlock,
@@ -27,12 +27,23 @@ import {
 } from '../../engine/packet/batch.ts';
 import type { PeerTable } from './peer-table-linux.ts';
 
+export interface DatagramReceiverOptions {
+  readonly descriptor: number;
+  readonly family: 4 | 6;
+  readonly localPort: number;
+  /** Does what is read begin with the IPv4 header? */
+  readonly carriesHeader: boolean;
+  readonly memory: PacketMemory;
+  readonly peers: PeerTable;
+}
+
 export class DatagramReceiver {
   /** Runs that were longer than their slot, and refusals of the system. */
   errors = 0;
   readonly #descriptor: number;
   readonly #family: 4 | 6;
   readonly #localPort: number;
+  readonly #carriesHeader: boolean;
   readonly #memory: PacketMemory;
   readonly #peers: PeerTable;
   readonly #headers = allocateBlock(runsPerCall * mmsghdrSize);
@@ -44,12 +55,13 @@ export class DatagramReceiver {
   #preparedStart = -1;
   #preparedSlotSize = -1;
 
-  constructor(descriptor: number, family: 4 | 6, localPort: number, memory: PacketMemory, peers: PeerTable) {
-    this.#descriptor = descriptor;
-    this.#family = family;
-    this.#localPort = localPort;
-    this.#memory = memory;
-    this.#peers = peers;
+  constructor(options: DatagramReceiverOptions) {
+    this.#descriptor = options.descriptor;
+    this.#family = options.family;
+    this.#localPort = options.localPort;
+    this.#carriesHeader = options.carriesHeader;
+    this.#memory = options.memory;
+    this.#peers = options.peers;
     for (let index = 0; index < runsPerCall; index += 1) {
       writeMessageHeader(this.#headers, index * mmsghdrSize, {
         nameAddress: this.#names.address + index * nameStride,
@@ -62,7 +74,7 @@ export class DatagramReceiver {
     }
   }
 
-  /** See Underlay.receive. The bytes begin `packetHeadroom` behind the start of their slot. */
+  /** See Underlay.receive. The bytes begin `packetHeadroom` behind the start of their slot, or an IP header further. */
   receive(batch: DatagramBatch, region: SlotRegion): void {
     this.#prepare(region);
     batch.count = 0;
@@ -86,9 +98,11 @@ export class DatagramReceiver {
         this.errors += 1;
         continue;
       }
-      const length = view.getUint32(header + messageHeaderOffset.messageLength, true);
+      const start = region.start + index * region.slotSize + packetHeadroom;
+      const outer = this.#carriesHeader ? (this.#memory.bytes[start]! & 0xf) * 4 : 0;
+      const length = view.getUint32(header + messageHeaderOffset.messageLength, true) - outer;
       const segmentSize = this.#readControls(index, controlLength);
-      batch.offset[count] = region.start + index * region.slotSize + packetHeadroom;
+      batch.offset[count] = start + outer;
       batch.length[count] = length;
       batch.segmentSize[count] = segmentSize < length ? segmentSize : 0;
       batch.peer[count] = this.#peers.find(this.#names.view, index * nameStride);

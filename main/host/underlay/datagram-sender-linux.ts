@@ -1,4 +1,5 @@
-// Sends runs of datagrams on a UDP socket: the system cuts a run where it can (UDP_SEGMENT), else we do.
+// Sends runs of datagrams on a UDP socket, or of packets on a raw one: the system cuts a run where it can (UDP_SEGMENT),
+// else we do.
 import { errorNumber, lastErrorNumber, SystemCallError } from '../../../native/libc.ts';
 import {
   allocateBlock,

@@ -1,5 +1,5 @@
-// UDP sockets below the tunnel on Linux: runs of datagrams cross in one call (UDP_SEGMENT, UDP_GRO), and many calls
-// in one (sendmmsg, recvmmsg).
+// Sockets below the tunnel on Linux, UDP and raw ESP: many datagrams cross in one call (sendmmsg, recvmmsg), with UDP
+// also in runs (UDP_SEGMENT, UDP_GRO).
 import { checkCall } from '../../../native/libc.ts';
 import { close } from '../../../native/libc-io.ts';
 import { allocateBlock } from '../../../native/libc-memory.ts';
@@ -14,24 +14,31 @@ import {
   udpOption,
   writeSocketAddress,
 } from '../../../native/libc-socket.ts';
-import { addressTowards, openDatagramSocket, ownSocketName } from '../link/source-linux.ts';
+import type { Endpoint } from '../../engine/packet/address.ts';
+import { addressTowards, openDatagramSocket, openEspSocket, ownSocketName } from '../link/source-linux.ts';
 import type { OpenUnderlay, Underlay, UnderlayOptions } from './contract.ts';
 import { DatagramReceiver } from './datagram-receiver-linux.ts';
 import { DatagramSender } from './datagram-sender-linux.ts';
 import { PeerTable } from './peer-table-linux.ts';
 
 /**
- * Opens a UDP socket of one family on all addresses. Throws SystemCallError: EADDRINUSE, EACCES (port below 1024),
- * EPERM (the mark needs CAP_NET_ADMIN), EAFNOSUPPORT (no IPv6 here).
+ * Opens a socket of one family on all addresses, for UDP or for ESP alone. Throws SystemCallError: EADDRINUSE, EACCES
+ * (port below 1024), EPERM (the mark needs CAP_NET_ADMIN, a raw socket CAP_NET_RAW), EAFNOSUPPORT (no IPv6 here).
  */
 export const openUnderlay: OpenUnderlay = (options, memory) => {
-  const descriptor = openDatagramSocket(options.family, options.mark);
+  const { family, mark } = options;
+  const isNative = options.encapsulation === 'native';
+  const descriptor = isNative ? openEspSocket(family, mark) : openDatagramSocket(family, mark);
   try {
-    const segmented = configure(descriptor, options);
-    const localPort = bindTo(descriptor, options);
-    const peers = new PeerTable(options.family);
-    const receiver = new DatagramReceiver(descriptor, options.family, localPort, memory, peers);
-    const sender = new DatagramSender(descriptor, options.family, segmented, memory, peers);
+    configure(descriptor, family);
+    const segmented = !isNative && configureUdp(descriptor, options);
+    const localPort = isNative ? 0 : bindTo(descriptor, options);
+    const peers = new PeerTable(family);
+    // A raw IPv4 socket is given the IP header as well, one of IPv6 is not (RFC 3542 section 3).
+    const carriesHeader = isNative && family === 4;
+    const receiver = new DatagramReceiver({ descriptor, family, localPort, carriesHeader, memory, peers });
+    const sender = new DatagramSender(descriptor, family, segmented, memory, peers);
+    const nameOf = (remote: Endpoint): Endpoint => (isNative ? { ...remote, port: 0 } : remote);
 
     const underlay: Underlay = {
       fileDescriptor: descriptor,
@@ -46,10 +53,10 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
       remoteAt: (remote) => receiver.remoteAt(remote),
       localAt: (remote) => receiver.localAt(remote),
       send: (batch, from) => sender.send(batch, from),
-      sendTo: (bytes, remote, local) => sender.sendTo(bytes, remote, local),
-      setPeer: (peer, remote) => peers.set(peer, remote),
+      sendTo: (bytes, remote, local) => sender.sendTo(bytes, nameOf(remote), local),
+      setPeer: (peer, remote) => peers.set(peer, remote && nameOf(remote)),
       localAddressTowards: ({ address }) => ({
-        address: { family: address.family, bytes: addressTowards(address.bytes, options.mark) },
+        address: { family: address.family, bytes: addressTowards(address.bytes, mark) },
         port: 0,
       }),
       close() {
@@ -66,8 +73,7 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
 /** Bytes: enough for some milliseconds of traffic at several Gb/s while the thread is busy. */
 const bufferSize = 8 << 20;
 
-/** Returns whether the system segments runs of datagrams. */
-function configure(descriptor: number, options: UnderlayOptions): boolean {
+function configure(descriptor: number, family: 4 | 6): void {
   const set = (level: number, name: number, value: number) =>
     setIntegerOption(descriptor, level, name, value) === 0;
   for (const [forced, usual] of [
@@ -78,16 +84,22 @@ function configure(descriptor: number, options: UnderlayOptions): boolean {
   }
   // Never "don't fragment": an IKE message with certificates may be longer than the path's MTU, and must arrive.
   const neverDontFragment = 0;
-  if (options.family === 4) {
+  if (family === 4) {
     set(socketLevel.ip, ipOption.packetInformation, 1);
     set(socketLevel.ip, ipOption.mtuDiscover, neverDontFragment);
   } else {
-    checkCall(setIntegerOption(descriptor, socketLevel.ipv6, ipv6Option.onlyIpv6, 1), 'setsockopt', 'V6ONLY');
     set(socketLevel.ipv6, ipv6Option.receivePacketInformation, 1);
     set(socketLevel.ipv6, ipv6Option.mtuDiscover, neverDontFragment);
   }
+}
+
+/** Returns whether the system segments runs of datagrams. */
+function configureUdp(descriptor: number, options: UnderlayOptions): boolean {
+  if (options.family === 6) {
+    checkCall(setIntegerOption(descriptor, socketLevel.ipv6, ipv6Option.onlyIpv6, 1), 'setsockopt', 'V6ONLY');
+  }
   if (!options.offload) return false;
-  set(socketLevel.udp, udpOption.receiveCoalesced, 1);
+  setIntegerOption(descriptor, socketLevel.udp, udpOption.receiveCoalesced, 1);
   try {
     getIntegerOption(descriptor, socketLevel.udp, udpOption.segment);
     return true;

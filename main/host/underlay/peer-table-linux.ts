@@ -18,10 +18,10 @@ export class PeerTable {
     this.#family = family;
   }
 
-  /** Adds or moves a peer; one of the other family is forgotten here, since the other underlay has it. */
-  set(peer: number, remote: Endpoint): void {
+  /** Adds, moves or forgets a peer; one of the other family is forgotten too, since the other underlay has it. */
+  set(peer: number, remote: Endpoint | undefined): void {
     this.#remove(peer);
-    if (remote.address.family !== this.#family) return;
+    if (remote?.address.family !== this.#family) return;
     const chunk = this.#chunkOf(peer);
     const offset = (peer % peersPerChunk) * addressStride;
     writeSocketAddress(chunk.view, offset, remote.address.bytes, remote.port);

@@ -15,6 +15,8 @@ export interface TapFilterOptions {
   readonly excludedPrefixes: readonly TapPrefix[];
   /** UDP destination ports whose datagrams are left to the system. */
   readonly excludedPorts: readonly number[];
+  /** Is ESP (IP protocol 50) left to the system? */
+  readonly excludesEsp: boolean;
 }
 
 /** One instruction of struct sock_filter: code, jump if true, jump if false, operand. */
@@ -22,18 +24,22 @@ export type TapInstruction = readonly [code: number, whenTrue: number, whenFalse
 
 /**
  * Accepts unicast packets to this computer whose source lies in one of the prefixes, except datagrams to the excluded
- * ports and DHCP's, and except neighbour discovery (ICMPv6 types 130 and up).
+ * ports and DHCP's, ESP where it is excluded, and neighbour discovery (ICMPv6 types 130 and up).
  */
 export function compileTapFilter(options: TapFilterOptions): TapInstruction[] {
   const start = options.linkHeaderLength;
   const ports = [...options.excludedPorts, ...dhcpClientPorts];
+  const exceptEsp = (protocol: number): TapInstruction[] =>
+    options.excludesEsp ? [[loadByte, 0, 0, protocol], [jumpEqual, 0, 1, protocolEsp], reject] : [];
   const inet = [
+    ...exceptEsp(start + 9),
     ...exceptPorts4(start, ports),
     ...decide(start + 12, 4, options.excludedPrefixes, reject),
     ...decide(start + 12, 4, options.prefixes, accept),
     reject,
   ];
   const inet6 = [
+    ...exceptEsp(start + 6),
     ...exceptPorts6(start, ports),
     ...decide(start + 8, 6, options.excludedPrefixes, reject),
     ...decide(start + 8, 6, options.prefixes, accept),
@@ -85,6 +91,7 @@ const protocolOffset = 0xffff_f000;
 const packetTypeOffset = 0xffff_f004;
 const packetToUs = 0;
 const protocolUdp = 17;
+const protocolEsp = 50;
 const protocolIcmp6 = 58;
 const dhcpClientPorts = [68, 546];
 

@@ -10,12 +10,21 @@ export type CredentialProblem =
   | 'unsafe'
   | 'unreadable';
 
+export type MissingKind = 'psk' | 'private-key' | 'certificate' | 'authority';
+
 export class CredentialError extends Error {
   override readonly name = 'CredentialError';
   readonly problem: CredentialProblem;
+  /** With 'not-found': what is to be stored. */
+  readonly missing: { readonly kind: MissingKind; readonly name: string } | undefined;
 
-  constructor(problem: CredentialProblem, message: string) {
+  constructor(
+    problem: CredentialProblem,
+    message: string,
+    missing?: { readonly kind: MissingKind; readonly name: string },
+  ) {
     super(message);
     this.problem = problem;
+    this.missing = missing;
   }
 }

@@ -276,5 +276,8 @@ function notFound(kind: CredentialKind, name: string): CredentialError {
     certificate: 'certificate',
     authority: 'authority',
   };
-  return new CredentialError('not-found', `there is no ${words[kind]} "${name}" in the store`);
+  return new CredentialError('not-found', `there is no ${words[kind]} "${name}" in the store`, {
+    kind,
+    name,
+  });
 }

@@ -57,11 +57,15 @@ export interface AgreementSurroundings {
   schedule(atMilliseconds: number, call: () => void): () => void;
 }
 
+/** More than the engine grants a peer from its first message to its proof. */
+const halfOpenLimitMilliseconds = 60_000;
+
 export class Agreement {
   readonly #surroundings: AgreementSurroundings;
   readonly #parties = new Map<ConnectionId, AgreementParty>();
   #cancelTimer: (() => void) | undefined;
   #nextConnection: ConnectionId = 1;
+  #closed = false;
 
   constructor(surroundings: AgreementSurroundings) {
     this.#surroundings = surroundings;
@@ -127,18 +131,37 @@ export class Agreement {
     this.#surroundings.keys.release(connection);
   }
 
+  /** Those who still hear of their connection. */
+  get partyCount(): number {
+    return this.#parties.size;
+  }
+
   snapshot(): readonly IkeSnapshot[] {
     return this.#surroundings.engine.snapshot();
   }
 
+  /** Ends every IKE SA at once and wipes its keys; nobody hears of it, but a DELETE is sent where there is an SA. */
   close(): void {
+    if (this.#closed) return;
+    const { engine, now } = this.#surroundings;
+    this.#parties.clear();
+    engine.setResponder(undefined);
+    for (const { connection } of engine.snapshot()) this.disconnect(connection, true);
+    // Half-open IKE SAs of peers that have not proved themselves end by their time limit only.
+    this.#carryOutAll(engine.step({ type: 'timer' }, now() + halfOpenLimitMilliseconds));
+    this.#closed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
 
+  /** After `close` the engine is asked only to free what an answer brings. */
   #step(event: IkeEvent): void {
-    for (const effect of this.#surroundings.engine.step(event, this.#surroundings.now()))
-      this.#carryOut(effect);
+    const effects = this.#surroundings.engine.step(event, this.#surroundings.now());
+    if (!this.#closed) this.#carryOutAll(effects);
+  }
+
+  #carryOutAll(effects: readonly IkeEffect[]): void {
+    for (const effect of effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: IkeEffect): void {

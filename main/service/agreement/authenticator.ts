@@ -21,7 +21,7 @@ export class Authenticator {
   }
 
   /** Throws CredentialError. */
-  sign(profile: Profile, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
+  async sign(profile: Profile, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
     if (profile.authentication.method !== 'certificate') throw new Error('the profile has no private key');
     return this.#store.sign(profile.authentication.privateKey, scheme, data);
   }

@@ -8,22 +8,14 @@ import type {
   IkeDetails,
   IkeFailure,
 } from '../../engine/ike/contract.ts';
-import {
-  type AddressRange,
-  type Endpoint,
-  everyAddress,
-  type IpAddress,
-  parsePrefix,
-  prefixToRange,
-} from '../../engine/packet/address.ts';
-import { AddressSet } from '../../engine/packet/address-set.ts';
+import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
-import type { AssociationId } from '../../engine/sa/parameters.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
+import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { Profile } from '../profile/contract.ts';
-import type { StatedContribution, Tunnel } from '../tunnel/tunnel.ts';
+import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
+import { clientContribution } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -31,12 +23,13 @@ import {
   idleConnection,
   stepConnection,
 } from './machine.ts';
+import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 
 export interface ConnectionSurroundings {
   readonly tunnel: Tunnel;
   readonly authenticator: Authenticator;
-  /** Addresses of the gateway's name, preferred first. */
-  resolve(name: string): Promise<readonly IpAddress[]>;
+  /** Addresses of the gateway's name, preferred first. `nameServers`: whom the computer asks outside the tunnel. */
+  resolve(name: string, nameServers: Tunnel['nameServers']): Promise<readonly IpAddress[]>;
   /** Throws CredentialError. */
   ikeConfiguration(
     profile: Profile,
@@ -48,13 +41,18 @@ export interface ConnectionSurroundings {
   log(level: 'info' | 'warning', text: string): void;
 }
 
-/** A failure that the state machine understands, thrown by what prepares or configures. */
-export class ConnectionProblem extends Error {
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(failure.code);
-    this.failure = failure;
-  }
+/** What is given at its making. */
+export interface ConnectionOptions {
+  readonly profile: Profile;
+  readonly association: AssociationId;
+  /** User id. */
+  readonly owner: number;
+  readonly keepTrying: boolean;
+  /** What an agreement before said that the gateway protects. */
+  readonly carried: readonly AddressRange[];
+  changed(): void;
+  /** A new agreement says something else. */
+  carriedChanged(ranges: readonly AddressRange[]): void;
 }
 
 export class Connection implements AgreementParty {
@@ -62,34 +60,34 @@ export class Connection implements AgreementParty {
   readonly association: AssociationId;
   readonly owner: number;
   readonly keepTrying: boolean;
+  readonly #options: ConnectionOptions;
   readonly #surroundings: ConnectionSurroundings;
-  readonly #changed: () => void;
   #model: ConnectionModel;
   #ike: ConnectionId | undefined;
-  #remote: Endpoint | undefined;
+  #reached: ReachableGateway | undefined;
   #details: IkeDetails | undefined;
-  /** Of the latest agreement; kept while there is none, so that what was protected stays so. */
   #remoteSelectors: readonly TrafficSelector[] = [];
+  /** Of the latest agreement; kept while there is none, so that what was protected stays so. */
+  #carried: readonly AddressRange[];
   #virtualAddresses: readonly IpAddress[] = [];
+  #dnsServers: readonly IpAddress[] = [];
+  #encapsulation: Encapsulation | undefined;
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
   #cleaned: Promise<void> = Promise.resolve();
+  /** Counts what was begun: the end of something older tells nothing any more. */
+  #undertaking = 0;
+  #abandoned = false;
 
-  constructor(
-    profile: Profile,
-    association: AssociationId,
-    owner: number,
-    keepTrying: boolean,
-    surroundings: ConnectionSurroundings,
-    changed: () => void,
-  ) {
-    this.profile = profile;
-    this.association = association;
-    this.owner = owner;
-    this.keepTrying = keepTrying;
+  constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
+    this.profile = options.profile;
+    this.association = options.association;
+    this.owner = options.owner;
+    this.keepTrying = options.keepTrying;
+    this.#options = options;
+    this.#carried = options.carried;
     this.#surroundings = surroundings;
-    this.#changed = changed;
     this.#model = idleConnection(surroundings.now());
   }
 
@@ -105,12 +103,16 @@ export class Connection implements AgreementParty {
   get remoteSelectors(): readonly TrafficSelector[] {
     return this.#remoteSelectors;
   }
+  /** What a later connection of the profile should protect until it knows better. */
+  get carried(): readonly AddressRange[] {
+    return this.#carried;
+  }
 
   up(): void {
     this.#dispatch({ type: 'up' });
   }
 
-  /** Resolves when the computer is as it was before. */
+  /** Resolves when the computer is as it was before. Rejects where a part of it is not; call it again then. */
   async down(): Promise<void> {
     this.#dispatch({ type: 'down' });
     await this.#cleaned;
@@ -133,10 +135,12 @@ export class Connection implements AgreementParty {
     this.#dispatch({ type: 'traffic' });
   }
 
-  /** Ends the IKE SA without undoing anything on the computer: the service stops, the block stays. */
+  /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
   abandon(): void {
+    this.#abandoned = true;
+    this.#undertaking += 1;
     this.#cancelTimer?.();
-    if (this.#ike !== undefined) this.#agreement?.disconnect(this.#ike, true);
+    this.#releaseIke(true);
   }
 
   /** The adapter or the sockets are gone, and with them every SA. */
@@ -169,20 +173,23 @@ export class Connection implements AgreementParty {
   established(details: IkeDetails): void {
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
-    this.#changed();
+    this.#dnsServers = details.dns;
+    this.#options.changed();
   }
   childInstalled(
     child: Parameters<AgreementParty['childInstalled']>[0],
     direction: 'inbound' | 'outbound' | 'both',
   ): void {
     if (direction === 'inbound') return;
-    this.#remoteSelectors = child.remoteSelectors;
+    this.#encapsulation = child.encapsulation;
+    const isNew = this.#learnSelectors(child.remoteSelectors);
     this.#childInstalled = true;
     this.#dispatch({ type: 'established' });
-    this.#changed();
+    if (isNew && this.#model.phase === 'running') this.#amend();
+    this.#options.changed();
   }
   childRemoved(): void {
-    this.#changed();
+    this.#options.changed();
   }
   childFailed(association: AssociationId, reason: IkeFailure): void {
     if (this.#model.phase === 'agreeing') {
@@ -195,12 +202,13 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
-    this.#dispatch({ type: 'closed', reason });
+    this.#dispatch({ type: 'closed', reason: nameSecret(reason, this.profile) });
   }
 
   // The state machine's effects.
 
   #dispatch(event: ConnectionEvent): void {
+    if (this.#abandoned) return;
     const before = this.#model;
     const policy = { start: this.profile.start, keepTrying: this.keepTrying };
     const { model, effects } = stepConnection(before, event, policy, this.#surroundings.now());
@@ -213,28 +221,29 @@ export class Connection implements AgreementParty {
       );
     }
     for (const effect of effects) this.#carryOut(effect);
-    if (model !== before) this.#changed();
+    if (model !== before) this.#options.changed();
   }
 
   #carryOut(effect: ConnectionEffect): void {
     switch (effect.type) {
       case 'prepare':
-        this.#run(this.#prepare(), 'prepared', 'prepare-failed');
+        this.#run((isCurrent) => this.#prepare(isCurrent), 'prepared', 'prepare-failed');
         return;
       case 'agree':
-        this.#run(this.#agree(), undefined, 'closed');
+        this.#run(async () => this.#agree(), undefined, 'closed');
         return;
       case 'configure':
-        this.#run(this.#contribute(), 'configured', 'configure-failed');
+        this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
-        this.#cleaned = this.#clean();
+        this.#clean();
         return;
       case 'answer-waiting':
         this.#surroundings.tunnel.session?.data.agreementFailed(this.association, effect.retryAtMilliseconds);
+        if (this.profile.failClosed.whenDown === 'bypass') this.#amend();
         return;
       case 'set-timer':
         this.#cancelTimer?.();
@@ -247,16 +256,20 @@ export class Connection implements AgreementParty {
   }
 
   #run(
-    work: Promise<void>,
+    work: (isCurrent: () => boolean) => Promise<void>,
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
-    work.then(
+    this.#undertaking += 1;
+    const undertaking = this.#undertaking;
+    const isCurrent = () => this.#undertaking === undertaking;
+    work(isCurrent).then(
       () => {
-        if (done !== undefined) this.#dispatch({ type: done });
+        if (isCurrent() && done !== undefined) this.#dispatch({ type: done });
       },
       (error: unknown) => {
-        const failure = failureOf(error);
+        if (!isCurrent()) return;
+        const failure = failureOf(error, 'unexpected');
         this.#surroundings.log('warning', `${this.profile.name}: ${failure.code}: ${describe(error)}`);
         if (failed === 'closed') this.#dispatch({ type: 'closed', reason: failure });
         else this.#dispatch({ type: failed, failure });
@@ -264,14 +277,31 @@ export class Connection implements AgreementParty {
     );
   }
 
-  async #prepare(): Promise<void> {
-    const { tunnel } = this.#surroundings;
-    const { port } = this.profile.gateway;
-    const reaching = this.#resolveGateway().then((addresses) => tunnel.firstReachable(addresses, port));
-    const [remote] = await Promise.all([reaching, this.#openTunnel()]);
-    if (remote === undefined) throw new ConnectionProblem({ code: 'no-network' });
-    this.#remote = remote;
+  async #prepare(isCurrent: () => boolean): Promise<void> {
+    const opening = this.#openTunnel();
+    // A look-up may take long: what is protected is shut before.
+    const shutting = this.#namesGateway ? this.#contribute() : undefined;
+    const reaching = this.#reach();
+    const [reached] = await Promise.allSettled([reaching, opening, shutting]);
+    if (!isCurrent()) return;
+    this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
+    // Also where there is no way to the gateway, what is protected is shut.
     await this.#contribute();
+    await opening;
+    if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
+  }
+
+  get #namesGateway(): boolean {
+    return parseAddress(this.profile.gateway.address ?? '') === undefined;
+  }
+
+  /** With every attempt another one of the gateway's addresses comes first. */
+  async #reach(): Promise<ReachableGateway | undefined> {
+    const { tunnel } = this.#surroundings;
+    const addresses = await this.#resolveGateway();
+    const first = this.#model.attempts % Math.max(1, addresses.length);
+    const inOrder = [...addresses.slice(first), ...addresses.slice(0, first)];
+    return tunnel.firstReachable(inOrder, this.profile.gateway.port);
   }
 
   async #openTunnel(): Promise<void> {
@@ -293,28 +323,31 @@ export class Connection implements AgreementParty {
   async #resolveGateway(): Promise<readonly IpAddress[]> {
     const name = this.profile.gateway.address ?? '';
     try {
-      return await this.#surroundings.resolve(name);
+      return await this.#surroundings.resolve(name, this.#surroundings.tunnel.nameServers);
     } catch {
       throw new ConnectionProblem({ code: 'name-not-resolved', name });
     }
   }
 
-  async #agree(): Promise<void> {
-    const { tunnel } = this.#surroundings;
-    const remote = this.#remote!;
-    const agreement = this.#agreement;
-    if (agreement === undefined) return;
-    const local = tunnel.localEndpointTowards(remote);
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, local.address);
-    this.#ike = agreement.connect(this, configuration, local, remote);
+  #agree(): void {
+    const { endpoint, underlay } = this.#reached!;
+    const session = this.#surroundings.tunnel.session;
+    if (session === undefined)
+      throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
+    const address = parseAddress(underlay.source)!;
+    const local = { address, port: session.localPort(address.family) };
+    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const ike = session.agreement.connect(this, configuration, local, endpoint);
+    if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
 
   #releaseIke(abrupt: boolean): void {
     const ike = this.#ike;
     if (ike === undefined) return;
     this.#forgetIke();
-    this.#agreement?.disconnect(ike, abrupt);
+    // Forgotten first: that it ends now is no news to us.
     this.#agreement?.forget(ike);
+    this.#agreement?.disconnect(ike, abrupt);
   }
 
   #forgetIke(): void {
@@ -323,60 +356,47 @@ export class Connection implements AgreementParty {
     this.#childInstalled = false;
   }
 
-  async #clean(): Promise<void> {
-    try {
-      await this.#surroundings.tunnel.withdraw(this.profile.name);
-    } finally {
-      this.#dispatch({ type: 'cleaned' });
-    }
+  #clean(): void {
+    this.#undertaking += 1;
+    this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
+      () => this.#dispatch({ type: 'cleaned' }),
+      (error: unknown) => {
+        const failure: Failure = { code: 'network-failed', detail: describe(error) };
+        this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+        this.#dispatch({ type: 'clean-failed', failure });
+        throw new ConnectionProblem(failure);
+      },
+    );
+    this.#cleaned.catch(() => undefined);
   }
 
-  #contribution(): StatedContribution {
-    const { profile } = this;
-    const wanted = new AddressSet(this.#protectedRanges());
-    const carried = new AddressSet(this.#remoteSelectors.map((selector) => selector.addresses));
-    const remote = carried.isEmpty ? wanted : wanted.intersect(carried);
-    const onDemand = profile.start === 'on-demand';
-    return {
-      profile: profile.name,
-      rows: profile.filter,
-      protections: [
-        {
-          association: this.association,
-          label: `what ${profile.name} protects`,
-          local: [],
-          remote: remote.ranges,
-        },
-      ],
+  /** True where they are others than before. */
+  #learnSelectors(selectors: readonly TrafficSelector[]): boolean {
+    const isNew = JSON.stringify(selectors) !== JSON.stringify(this.#remoteSelectors);
+    this.#remoteSelectors = selectors;
+    this.#carried = selectors.map(({ addresses }) => addresses);
+    if (isNew) this.#options.carriedChanged(this.#carried);
+    return isNew;
+  }
+
+  /** The tunnel follows what is known now. */
+  #amend(): void {
+    this.#surroundings.tunnel.amend(this.#contribution()).catch((error: unknown) => {
+      this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+    });
+  }
+
+  #contribution() {
+    const { everConnected } = this.#model;
+    return clientContribution(this.profile, {
       association: this.association,
-      uncarried: wanted.subtract(remote).ranges,
-      allowLocalNetwork: profile.failClosed.allowLocalNetwork,
-      defaultAction: profile.defaultAction,
-      failClosed: profile.failClosed.whenDown === 'block',
-      lockdown: profile.failClosed.lockdown,
-      captureAll: profile.network.capture === 'all',
-      gateway: this.#remote,
-      routed: this.#childInstalled || onDemand || this.#model.everConnected,
+      carried: this.#carried,
+      reached: this.#reached,
       virtualAddresses: this.#virtualAddresses,
-      dnsServers: profile.network.dns ? (this.#details?.dns ?? []) : [],
-      mtu: profile.network.mtu,
-    };
+      dnsServers: this.#dnsServers,
+      encapsulation: this.#encapsulation,
+      sealing: this.#childInstalled,
+      everConnected,
+    });
   }
-
-  #protectedRanges(): readonly AddressRange[] {
-    const { protect } = this.profile.network;
-    if (protect === 'everything') return [everyAddress(4), everyAddress(6)];
-    if (protect === 'gateway') return this.#remoteSelectors.map((selector) => selector.addresses);
-    return protect.map((text) => prefixToRange(parsePrefix(text)!));
-  }
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof ConnectionProblem) return error.failure;
-  if (error instanceof CredentialError) return { code: 'secret-missing', name: error.message };
-  return { code: 'unexpected', detail: describe(error) };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -18,8 +18,10 @@ import type { Agreement, AgreementParty, AssignedAddresses } from '../agreement/
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
-import type { Protection } from '../tunnel/contribution.ts';
-import type { StatedContribution, Tunnel } from '../tunnel/tunnel.ts';
+import type { Protection, StatedContribution } from '../tunnel/contribution.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { backOffMilliseconds } from './machine.ts';
+import { describe, failureOf } from './problem.ts';
 
 export interface GatewaySurroundings {
   readonly tunnel: Tunnel;
@@ -27,6 +29,7 @@ export interface GatewaySurroundings {
   ikeConfiguration(profile: Profile, association: AssociationId, localAddress: undefined): IkeConfiguration;
   allocateAssociation(): AssociationId;
   now(): number;
+  schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
 }
 
@@ -43,7 +46,12 @@ export class Gateway {
   readonly #surroundings: GatewaySurroundings;
   readonly #changed: () => void;
   readonly #pools: { readonly pool4: AddressPool | undefined; readonly pool6: AddressPool | undefined };
-  readonly #peers = new Map<ConnectionId, Peer>();
+  /** Also those that have not proved themselves yet. */
+  readonly #callers = new Map<ConnectionId, Peer>();
+  #attempts = 0;
+  #cancelRetry: (() => void) | undefined;
+  #undertaking = 0;
+  #leaving = false;
   #state: ConnectionState = 'disconnected';
   #sinceMilliseconds: number;
   #failure: Failure | undefined;
@@ -68,48 +76,93 @@ export class Gateway {
   get failure(): Failure | undefined {
     return this.#failure;
   }
+  /** On its way down, or there already. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
   get peers(): readonly GatewayPeer[] {
-    return [...this.#peers.values()];
+    return this.#admitted;
   }
 
   /** Opens the IKE ports and answers from then on. */
   async up(): Promise<void> {
     const { tunnel } = this.#surroundings;
+    this.#undertaking += 1;
+    const undertaking = this.#undertaking;
+    this.#cancelRetry?.();
     this.#enter('connecting', undefined);
     try {
       await tunnel.open('gateway');
       // Every peer's configuration is the same but for its association, which is put in when it comes.
       const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined);
+      if (undertaking !== this.#undertaking) return;
+      await tunnel.contribute(this.#contribution());
+      if (undertaking !== this.#undertaking) return;
       this.#agreement.setResponder({
         ikeProposals: template.ikeProposals,
         choose: (initiator) => this.#choose(initiator, template),
       });
-      await tunnel.contribute(this.#contribution());
+      this.#attempts = 0;
       this.#enter('connected', undefined);
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      this.#enter('failed', { code: 'adapter-failed', detail });
+      if (undertaking !== this.#undertaking) return;
+      this.#enter('failed', failureOf(error, 'adapter-failed'));
+      if (this.#attempts > 0) this.#tryLater();
     }
   }
 
+  /** Resolves when everything is as it was before. Rejects where a part of it is not; call it again then. */
   async down(): Promise<void> {
     const { tunnel } = this.#surroundings;
     this.stopAnswering();
-    await tunnel.withdraw(this.profile.name);
+    try {
+      await tunnel.withdraw(this.profile.name);
+    } catch (error) {
+      this.#enter('failed', { code: 'network-failed', detail: describe(error) });
+      throw error;
+    }
     this.#enter('disconnected', undefined);
   }
 
+  /** Adapter and ports are gone, and every SA with them: they are opened anew, with longer and longer pauses. */
+  sessionFailed(detail: string): void {
+    if (this.#leaving) return;
+    this.#callers.clear();
+    this.#undertaking += 1;
+    this.#enter('failed', { code: 'adapter-failed', detail });
+    this.#tryLater();
+  }
+
+  /** Whoever is there is told, and nobody is answered any more. */
   stopAnswering(): void {
+    this.#leaving = true;
+    this.#undertaking += 1;
+    this.#cancelRetry?.();
     const agreement = this.#surroundings.tunnel.session?.agreement;
     agreement?.setResponder(undefined);
-    for (const { connection } of this.#peers.values()) agreement?.disconnect(connection, true);
-    this.#peers.clear();
+    const callers = [...this.#callers.keys()];
+    this.#callers.clear();
+    for (const connection of callers) {
+      agreement?.forget(connection);
+      agreement?.disconnect(connection, true);
+    }
   }
 
   /** A packet for a peer has no SA any more: ask for a new one. */
   agreementNeeded(association: AssociationId): void {
     const peer = this.peers.find((candidate) => candidate.association === association);
     if (peer !== undefined) this.#agreement.createChild(peer.connection, association);
+  }
+
+  #tryLater(): void {
+    this.#attempts += 1;
+    const at = this.#surroundings.now() + backOffMilliseconds(this.#attempts);
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#surroundings.schedule(at, () => void this.up());
+  }
+
+  get #admitted(): readonly Peer[] {
+    return [...this.#callers.values()].filter(({ details }) => details !== undefined);
   }
 
   get #agreement(): Agreement {
@@ -123,27 +176,25 @@ export class Gateway {
     const peer = new Peer(this, this.#surroundings, formatIdentity(initiator), association);
     const connection = this.#agreement.adopt(peer);
     peer.connection = connection;
+    this.#callers.set(connection, peer);
     const configuration = {
       ...template,
-      children: template.children.map((child) => ({ ...child, association })),
+      // No remote selectors: a terminal speaks for the address that we gave it, or else for its own, and never for
+      // what it claims beyond.
+      children: template.children.map((child) => ({ ...child, association, remoteSelectors: [] })),
     };
     return { connection, configuration };
   }
 
-  /** Called by a peer once it has proved itself. */
-  admit(peer: Peer): void {
-    this.#peers.set(peer.connection, peer);
-    this.#changed();
-  }
-
   dismiss(peer: Peer): void {
-    if (!this.#peers.delete(peer.connection)) return;
-    const sameHolder = [...this.#peers.values()].some(({ name }) => name === peer.name);
+    if (!this.#callers.delete(peer.connection)) return;
+    // The same terminal may be back already, with the address that it had.
+    const sameHolder = [...this.#callers.values()].some(({ name }) => name === peer.name);
     if (!sameHolder) {
       this.#pools.pool4?.release(peer.name);
       this.#pools.pool6?.release(peer.name);
     }
-    this.refresh();
+    if (peer.details !== undefined) this.refresh();
   }
 
   assign(holder: string, wants4: boolean, wants6: boolean): AssignedAddresses {
@@ -156,10 +207,13 @@ export class Gateway {
     };
   }
 
-  /** The peers or their selectors changed: the filter follows. */
+  /**
+   * The peers or their selectors changed: the filter follows at once, so that a peer which has our answer finds it in
+   * force.
+   */
   refresh(): void {
-    if (this.#state !== 'connected') return;
-    this.#surroundings.tunnel.contribute(this.#contribution()).catch((error: Error) => {
+    if (this.#state !== 'connected' || this.#leaving) return;
+    this.#surroundings.tunnel.amend(this.#contribution()).catch((error: Error) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${error.message}`);
     });
     this.#changed();
@@ -177,7 +231,8 @@ export class Gateway {
     return {
       profile: this.profile.name,
       rows: this.profile.filter,
-      protections: [...this.#peers.values()].map((peer) => peer.protection),
+      // Latest first: where a terminal that was lost comes back, the SAs of its former life get no packets.
+      protections: this.#admitted.map((peer) => peer.protection).reverse(),
       association: undefined,
       uncarried: [],
       allowLocalNetwork: true,
@@ -186,6 +241,7 @@ export class Gateway {
       lockdown: false,
       captureAll: false,
       gateway: undefined,
+      underlay: undefined,
       routed: true,
       virtualAddresses: [],
       dnsServers: [],
@@ -239,7 +295,7 @@ class Peer implements AgreementParty, GatewayPeer {
   established(details: IkeDetails): void {
     this.details = details;
     this.#surroundings.log('info', `${this.#gateway.profile.name}: ${this.name} connected`);
-    this.#gateway.admit(this);
+    this.#gateway.refresh();
   }
   childInstalled(child: ChildKeys): void {
     this.#local = child.localSelectors;
@@ -252,7 +308,8 @@ class Peer implements AgreementParty, GatewayPeer {
     this.#surroundings.tunnel.session?.data.agreementFailed(association, retryAt);
   }
   closed(reason: IkeFailure): void {
-    this.#surroundings.log('info', `${this.#gateway.profile.name}: ${this.name} left (${reason.code})`);
+    const what = this.details === undefined ? 'was refused' : 'left';
+    this.#surroundings.log('info', `${this.#gateway.profile.name}: ${this.name} ${what} (${reason.code})`);
     this.#gateway.dismiss(this);
   }
 }

@@ -19,7 +19,9 @@ export type ConnectionEvent =
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
   | { readonly type: 'down' }
-  | { readonly type: 'cleaned' };
+  | { readonly type: 'cleaned' }
+  /** Something could not be taken back: the user may say down again. */
+  | { readonly type: 'clean-failed'; readonly failure: Failure };
 
 export type ConnectionEffect =
   | { readonly type: 'prepare' }
@@ -55,6 +57,8 @@ export interface ConnectionModel {
   readonly attempts: number;
   readonly everConnected: boolean;
   readonly wantsDown: boolean;
+  /** A packet has asked since the last attempt: on demand, that is what the next one waits for. */
+  readonly trafficWaits: boolean;
   readonly retryAtMilliseconds: number | undefined;
 }
 
@@ -80,6 +84,15 @@ const refusals = new Set<Failure['code']>([
   'refused-by-peer',
 ]);
 
+/** Where another link or address makes what is under way, or what runs, worthless. */
+const followsNetwork = new Set<ConnectionPhase>([
+  'preparing',
+  'agreeing',
+  'configuring',
+  'running',
+  'backing-off',
+]);
+
 export function idleConnection(nowMilliseconds: number): ConnectionModel {
   return {
     state: 'disconnected',
@@ -89,6 +102,7 @@ export function idleConnection(nowMilliseconds: number): ConnectionModel {
     attempts: 0,
     everConnected: false,
     wantsDown: false,
+    trafficWaits: false,
     retryAtMilliseconds: undefined,
   };
 }
@@ -123,6 +137,7 @@ export function stepConnection(
         state: model.everConnected ? 'reconnecting' : 'connecting',
         phase: 'agreeing',
         why,
+        trafficWaits: false,
         retryAtMilliseconds: undefined,
       },
       { type: 'set-timer', atMilliseconds: undefined },
@@ -131,13 +146,20 @@ export function stepConnection(
   const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
     const refused = refusals.has(failure.code);
-    const goOn = model.everConnected
-      ? !refused || attempts < refusalsBeforeFailed
-      : policy.keepTrying && !refused;
+    // One that only waits for traffic has succeeded as far as it could.
+    const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
+    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused;
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(
-        { state: 'failed', phase: 'stopped', why: failure, attempts, retryAtMilliseconds: undefined },
+        {
+          state: 'failed',
+          phase: 'stopped',
+          why: failure,
+          attempts,
+          trafficWaits: false,
+          retryAtMilliseconds: undefined,
+        },
         ...release,
         { type: 'set-timer', atMilliseconds: undefined },
         { type: 'answer-waiting', retryAtMilliseconds },
@@ -149,6 +171,7 @@ export function stepConnection(
         phase: 'backing-off',
         why: failure,
         attempts,
+        trafficWaits: false,
         retryAtMilliseconds,
       },
       ...release,
@@ -167,13 +190,16 @@ export function stepConnection(
           why: undefined,
           attempts: 0,
           wantsDown: false,
+          trafficWaits: false,
           everConnected: false,
         },
         { type: 'prepare' },
       );
     case 'prepared':
       if (model.phase !== 'preparing') return unchanged;
-      if (policy.start === 'on-demand' && !model.everConnected) return to({ phase: 'waiting-for-traffic' });
+      if (policy.start === 'on-demand' && !model.everConnected && !model.trafficWaits) {
+        return to({ phase: 'waiting-for-traffic' });
+      }
       return agreeNow(model.why);
     case 'prepare-failed':
       if (model.phase !== 'preparing') return unchanged;
@@ -196,9 +222,19 @@ export function stepConnection(
       return afterFailure(event.reason);
     case 'traffic':
       if (model.phase === 'waiting-for-traffic') return agreeNow(undefined);
-      return unchanged;
+      if (model.phase === 'preparing' || model.phase === 'backing-off') {
+        return model.trafficWaits ? unchanged : to({ trafficWaits: true });
+      }
+      if (model.phase !== 'stopped') return unchanged;
+      if (policy.start === 'on-demand' && !model.wantsDown && !refusals.has(model.why?.code ?? 'requested')) {
+        return to({ state: 'connecting', phase: 'preparing', trafficWaits: true }, { type: 'prepare' });
+      }
+      return to(
+        {},
+        { type: 'answer-waiting', retryAtMilliseconds: nowMilliseconds + longestBackOffMilliseconds },
+      );
     case 'network-changed':
-      if (model.phase === 'backing-off' || model.phase === 'running' || model.phase === 'agreeing') {
+      if (followsNetwork.has(model.phase)) {
         return to(
           {
             state: model.everConnected ? 'reconnecting' : 'connecting',
@@ -216,6 +252,7 @@ export function stepConnection(
     case 'timer':
       if (event.type === 'timer' && model.phase !== 'backing-off') return unchanged;
       if (model.phase !== 'backing-off' && model.phase !== 'stopped') return unchanged;
+      if (model.wantsDown) return unchanged;
       return to(
         {
           state: model.everConnected ? 'reconnecting' : 'connecting',
@@ -235,5 +272,8 @@ export function stepConnection(
     case 'cleaned':
       if (model.phase !== 'cleaning') return unchanged;
       return { model: { ...idleConnection(nowMilliseconds) }, effects: [] };
+    case 'clean-failed':
+      if (model.phase !== 'cleaning') return unchanged;
+      return to({ state: 'failed', phase: 'stopped', why: event.failure });
   }
 }

@@ -1,11 +1,13 @@
 // All connections of the service by profile: who may be up beside whom, and who a packet or an ending session concerns.
 import { ControlError, type Failure } from '../../control/failure.ts';
+import { type AddressRange, formatAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
-import type { WantedConnections } from '../wanted.ts';
+import type { WantedConnection, WantedConnections } from '../wanted.ts';
 import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
+import { ConnectionProblem } from './problem.ts';
 
 export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel'> &
   Omit<GatewaySurroundings, 'tunnel' | 'allocateAssociation'> & {
@@ -31,34 +33,48 @@ export class ConnectionManager {
     return [...this.#gateways.values()];
   }
 
-  /** Opens the profile's connection, or tries again where it had failed. Throws ControlError connection-exists. */
-  up(profile: Profile, owner: number, keepTrying: boolean): Connection | Gateway {
+  /**
+   * Opens the profile's connection; where it had failed, anew, by the profile as it is now. `text`: the profile's file,
+   * remembered in case it is gone after a crash. Throws ControlError connection-exists.
+   */
+  up(profile: Profile, owner: number, keepTrying: boolean, text?: string): Connection | Gateway {
+    const { wanted } = this.#surroundings;
     const existing = this.#connections.get(profile.name) ?? this.#gateways.get(profile.name);
-    if (existing instanceof Connection && existing.model.state !== 'disconnected') {
-      if (existing.model.state === 'failed') existing.retry();
+    if (existing !== undefined && isUnderWay(existing)) {
+      if (existing instanceof Connection && existing.model.phase === 'backing-off') existing.retry();
       return existing;
     }
-    if (existing instanceof Gateway && existing.state === 'connected') return existing;
-    const other = this.#active().find((name) => name !== profile.name);
+    const other = this.#inTheWay().find((name) => name !== profile.name);
     if (other !== undefined) throw new ControlError({ code: 'connection-exists', profile: other });
-    this.#surroundings.wanted.add(profile.name, owner);
+    wanted.add({ profile: profile.name, owner, ...(text !== undefined && { text }) });
     return profile.role === 'gateway'
-      ? this.#openGateway(profile, owner)
-      : this.#openConnection(profile, owner, keepTrying);
+      ? this.#openGateway(profile, owner, existing)
+      : this.#openConnection(profile, owner, keepTrying, existing);
   }
 
-  /** Resolves when everything is as it was. Throws ControlError not-connected. */
+  /**
+   * Resolves when everything is as it was. Throws ControlError not-connected, or connection-failed where something
+   * could not be taken back: it may be said again then.
+   */
   async down(name: string): Promise<void> {
-    const connection = this.#connections.get(name);
-    const gateway = this.#gateways.get(name);
-    if (connection === undefined && gateway === undefined) {
+    const { wanted, tunnel } = this.#surroundings;
+    const existing = this.#connections.get(name) ?? this.#gateways.get(name);
+    if (existing === undefined && wanted.find(name) === undefined) {
       throw new ControlError({ code: 'not-connected', profile: name });
     }
-    await connection?.down();
-    await gateway?.down();
-    this.#connections.delete(name);
-    this.#gateways.delete(name);
-    this.#surroundings.wanted.remove(name);
+    // Killed from here on, the next service takes back what this one did not.
+    wanted.remove(name);
+    try {
+      await (existing === undefined ? tunnel.withdraw(name) : existing.down());
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      const failure: Failure =
+        error instanceof ConnectionProblem ? error.failure : { code: 'network-failed', detail };
+      throw new ControlError({ code: 'connection-failed', profile: name, failure });
+    }
+    // It may be on its way up again already.
+    if (this.#connections.get(name) === existing) this.#connections.delete(name);
+    if (this.#gateways.get(name) === existing) this.#gateways.delete(name);
     this.#changed();
   }
 
@@ -92,14 +108,15 @@ export class ConnectionManager {
   /** The data thread died: whoever used it starts over. */
   sessionFailed(detail: string): void {
     for (const connection of this.#connections.values()) connection.adapterFailed(detail);
-    for (const gateway of this.#gateways.values()) void gateway.up();
+    for (const gateway of this.#gateways.values()) gateway.sessionFailed(detail);
   }
 
   /** Links or addresses of the computer changed. */
   async networkChanged(): Promise<void> {
     const { tunnel } = this.#surroundings;
-    if (await tunnel.underlayChanged()) {
-      for (const connection of this.#connections.values()) connection.networkChanged();
+    const underlayChanged = await tunnel.underlayChanged();
+    for (const connection of this.#connections.values()) {
+      if (underlayChanged || waitsForNetwork(connection)) connection.networkChanged();
     }
     await tunnel.refresh();
   }
@@ -111,7 +128,8 @@ export class ConnectionManager {
   }
 
   ownerOf(name: string): number | undefined {
-    return (this.#connections.get(name) ?? this.#gateways.get(name))?.owner;
+    const existing = this.#connections.get(name) ?? this.#gateways.get(name);
+    return (existing ?? this.#surroundings.wanted.find(name))?.owner;
   }
 
   onChange(listener: () => void): { close(): void } {
@@ -119,22 +137,49 @@ export class ConnectionManager {
     return { close: () => this.#listeners.delete(listener) };
   }
 
-  #active(): readonly string[] {
-    return [...this.#connections.keys(), ...this.#gateways.keys()];
+  /** Those on their way down are not. */
+  #inTheWay(): readonly string[] {
+    const connections = this.connections.filter(({ model }) => model.phase !== 'cleaning');
+    const gateways = this.gateways.filter(({ leaving }) => !leaving);
+    return [...connections, ...gateways].map(({ profile }) => profile.name);
   }
 
-  #openConnection(profile: Profile, owner: number, keepTrying: boolean): Connection {
-    const changed = () => this.#changed();
-    const association = this.#allocateAssociation();
-    const connection = new Connection(profile, association, owner, keepTrying, this.#surroundings, changed);
-    this.#connections.set(profile.name, connection);
+  #openConnection(
+    profile: Profile,
+    owner: number,
+    keepTrying: boolean,
+    former: Connection | Gateway | undefined,
+  ): Connection {
+    const { wanted } = this.#surroundings;
+    const { name } = profile;
+    const stopped = former instanceof Connection && former.model.phase === 'stopped' ? former : undefined;
+    stopped?.abandon();
+    const connection: Connection = new Connection(
+      {
+        profile,
+        association: this.#allocateAssociation(),
+        owner,
+        keepTrying,
+        carried: stopped?.carried ?? rangesOf(wanted.find(name)),
+        changed: () => this.#changed(),
+        carriedChanged: (ranges) => {
+          if (this.#connections.get(name) !== connection || wanted.find(name) === undefined) return;
+          wanted.add({ profile: name, owner, carried: ranges.map(textsOf) });
+        },
+      },
+      this.#surroundings,
+    );
+    this.#gateways.delete(name);
+    this.#connections.set(name, connection);
     connection.up();
     return connection;
   }
 
-  #openGateway(profile: Profile, owner: number): Gateway {
+  #openGateway(profile: Profile, owner: number, former: Connection | Gateway | undefined): Gateway {
     const surroundings = { ...this.#surroundings, allocateAssociation: () => this.#allocateAssociation() };
+    if (former instanceof Gateway) former.stopAnswering();
     const gateway = new Gateway(profile, owner, surroundings, () => this.#changed());
+    this.#connections.delete(profile.name);
     this.#gateways.set(profile.name, gateway);
     void gateway.up();
     return gateway;
@@ -149,6 +194,31 @@ export class ConnectionManager {
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** Neither ended, nor on its way down. */
+function isUnderWay(existing: Connection | Gateway): boolean {
+  if (existing instanceof Gateway) return !existing.leaving && existing.state !== 'failed';
+  const { phase } = existing.model;
+  return phase !== 'idle' && phase !== 'stopped' && phase !== 'cleaning';
+}
+
+/** The next change of links or addresses may be what it lacks. */
+function waitsForNetwork({ model }: Connection): boolean {
+  const lacking = new Set<Failure['code'] | undefined>(['no-network', 'name-not-resolved', 'network-failed']);
+  return model.phase === 'backing-off' && lacking.has(model.why?.code);
+}
+
+function rangesOf(wanted: WantedConnection | undefined): readonly AddressRange[] {
+  return (wanted?.carried ?? []).flatMap(([firstText, lastText]) => {
+    const first = parseAddress(firstText);
+    const last = parseAddress(lastText);
+    return first === undefined || last === undefined ? [] : [{ first, last }];
+  });
+}
+
+function textsOf({ first, last }: AddressRange): [string, string] {
+  return [formatAddress(first), formatAddress(last)];
 }
 
 function outcomeOf({ model }: Connection): { failure: Failure | undefined } | undefined {

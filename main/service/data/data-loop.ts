@@ -20,10 +20,10 @@ import type {
 } from '../../host/underlay/contract.ts';
 import { loadOpenBypassLink, loadOpenUnderlay } from '../../host/underlay/index.ts';
 import { monotonicMilliseconds } from './clock.ts';
-import { IkeHandOver, type OpenedUnderlay } from './ike-hand-over.ts';
 import type { DataThreadOptions, DataThreadStart, FromData, ToData } from './messages.ts';
 import { opensslBackend } from './openssl-backend.ts';
 import { createPacketResources, type PacketResources } from './packet-resources.ts';
+import { nativeUnderlays, Underlays } from './underlays.ts';
 
 /** An idle loop still looks around so often, so that the thread can be ended from outside. */
 const longestWaitMilliseconds = 500;
@@ -51,9 +51,8 @@ export class DataLoop {
   readonly #counters: PathCounters;
   readonly #resources: PacketResources;
   readonly #adapter: Adapter;
-  readonly #underlays: readonly OpenedUnderlay[];
+  readonly #underlays: Underlays;
   readonly #openBypassLink: OpenBypassLink;
-  readonly #ike: IkeHandOver;
   readonly #path: PacketPath;
   readonly #packets = createPacketBatch(64);
   readonly #datagrams = createDatagramBatch(64);
@@ -61,6 +60,7 @@ export class DataLoop {
   readonly #sendFrom: Uint32Array;
   #writeFrom = 0;
   #links: BypassLink[] = [];
+  #linkOptions: readonly BypassLinkOptions[] = [];
   #pollSet: PollSet | undefined;
   /** The underlay whose batch is in work. */
   #current = 0;
@@ -78,17 +78,13 @@ export class DataLoop {
   ): DataLoop {
     const { openAdapter, openUnderlay, openBypassLink } = openers;
     if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
-    const resources = createPacketResources(options.underlays.length);
-    const underlays: OpenedUnderlay[] = [];
+    const resources = createPacketResources(options.underlays.length + nativeUnderlays);
+    const underlays = new Underlays(options.underlays, openUnderlay, resources.memory);
     try {
-      for (const { plainIke, ...underlay } of options.underlays) {
-        const opened = openUnderlay(underlay, resources.memory);
-        underlays.push({ underlay: opened, family: underlay.family, plainIke });
-      }
       const adapter = openAdapter(options.adapter, resources.memory);
       return new DataLoop(start, options, post, { resources, underlays, adapter, openBypassLink });
     } catch (error) {
-      for (const { underlay } of underlays) underlay.close();
+      underlays.close();
       throw error;
     }
   }
@@ -108,8 +104,7 @@ export class DataLoop {
     this.#adapter = opened.adapter;
     this.#openBypassLink = opened.openBypassLink;
     const { memory, layout, kernel } = this.#resources;
-    this.#sendFrom = new Uint32Array(this.#underlays.length);
-    this.#ike = new IkeHandOver(this.#underlays);
+    this.#sendFrom = new Uint32Array(layout.sends.length);
     this.#path = new PacketPath({
       memory,
       layout,
@@ -118,30 +113,25 @@ export class DataLoop {
       counters: this.#counters,
       superPackets: this.#adapter.superPackets,
       hashSeed: randomInt(2 ** 32),
-      underlayFor: (remote) => {
-        const chosen = this.#ike.choose(remote, undefined);
-        return chosen === undefined ? 0xff : this.#underlays.indexOf(chosen);
-      },
+      underlayFor: (remote, encapsulation) => this.#underlays.numberFor(remote, encapsulation),
       emit: (event) => post({ type: 'path-event', event }),
       deliverIke: (offset, length, batch, entry) => this.#deliverIke(offset, length, batch, entry),
       isPlainIke: (batch, entry) => {
-        const { underlay } = this.#underlays[this.#current]!;
-        return this.#ike.isPlainRemote(underlay.remoteAt(batch.remote[entry]!));
+        const { underlay } = this.#underlays.list[this.#current]!;
+        return this.#underlays.ike.isPlainRemote(underlay.remoteAt(batch.remote[entry]!));
       },
       sendBypass: (offset, length) => this.#links.some((link) => link.send(offset, length)),
       flushSends: (index) => this.#flushSends(index),
       flushWrites: () => this.#flushWrites(),
     });
     this.#setBypassLinks(options.bypassLinks);
-    const portOf = (family: 4 | 6): number =>
-      this.#underlays.find((opened) => opened.family === family)?.underlay.localPort ?? 0;
     post({
       type: 'ready',
       interfaceName: this.#adapter.name,
       interfaceIndex: this.#adapter.interfaceIndex,
-      localPort4: portOf(4),
-      localPort6: portOf(6),
-      localPorts: this.#underlays.map(({ underlay }) => underlay.localPort),
+      localPort4: this.#underlays.localPort(4),
+      localPort6: this.#underlays.localPort(6),
+      localPorts: this.#underlays.localPorts,
       superPackets: this.#adapter.superPackets,
       backend: `${opensslBackend.name}, ${kernel.name}`,
     });
@@ -154,7 +144,7 @@ export class DataLoop {
     } finally {
       this.#path.close();
       this.#adapter.close();
-      for (const { underlay } of this.#underlays) underlay.close();
+      this.#underlays.close();
       for (const link of this.#links) link.close();
       this.#port.close();
     }
@@ -166,18 +156,19 @@ export class DataLoop {
     this.#path.tick(this.#now);
     if (set.readyEvents(0) !== 0 && drainEvent(this.#wakeDescriptor)) this.#readMessages();
     this.#flushAll();
+    // Sockets or links were replaced by a message: what is ready now was asked of the old ones.
+    if (this.#pollSet !== set) return;
     if (this.#mayReadAdapter() && set.readyEvents(1) !== 0) {
       this.#adapter.read(this.#packets, this.#resources.layout.adapterRead);
       this.#path.outbound(this.#packets, this.#now);
       this.#flushAll();
     }
-    for (let index = 0; index < this.#underlays.length; index++) {
+    const { length } = this.#underlays.list;
+    for (let index = 0; index < length; index++) {
       if (this.#mayReadUnderlay() && set.readyEvents(2 + index) !== 0) this.#readUnderlay(index);
     }
-    // The links were replaced by a message: what is ready now was asked of the old ones.
-    if (this.#pollSet !== set) return;
     for (let index = 0; index < this.#links.length; index++) {
-      const isReady = set.readyEvents(2 + this.#underlays.length + index) !== 0;
+      const isReady = set.readyEvents(2 + length + index) !== 0;
       if (this.#mayReadUnderlay() && isReady) this.#readLink(this.#links[index]!);
     }
   }
@@ -189,12 +180,13 @@ export class DataLoop {
     const readUnderlay = this.#mayReadUnderlay() ? readable : 0;
     const adapterEvents = (this.#mayReadAdapter() ? readable : 0) | (this.#mayReadUnderlay() ? 0 : writable);
     set.setEvents(1, adapterEvents);
-    for (let index = 0; index < this.#underlays.length; index++) {
+    const { length } = this.#underlays.list;
+    for (let index = 0; index < length; index++) {
       const isWaiting = this.#path.sends[index]!.batch.count > 0;
       set.setEvents(2 + index, readUnderlay | (isWaiting ? writable : 0));
     }
     for (let index = 0; index < this.#links.length; index++) {
-      set.setEvents(2 + this.#underlays.length + index, readUnderlay);
+      set.setEvents(2 + length + index, readUnderlay);
     }
     const untilDeadline = this.#path.nextDeadlineMilliseconds - monotonicMilliseconds();
     set.wait(Math.ceil(Math.min(Math.max(untilDeadline, 0), longestWaitMilliseconds)));
@@ -206,7 +198,7 @@ export class DataLoop {
     return new PollSet([
       { descriptor: this.#wakeDescriptor, events },
       { descriptor: this.#adapter.fileDescriptor, events },
-      ...this.#underlays.map(({ underlay }) => ({ descriptor: underlay.fileDescriptor, events })),
+      ...this.#underlays.list.map(({ underlay }) => ({ descriptor: underlay.fileDescriptor, events })),
       ...this.#links.map(({ fileDescriptor }) => ({ descriptor: fileDescriptor, events })),
     ]);
   }
@@ -221,11 +213,12 @@ export class DataLoop {
   }
 
   #readUnderlay(index: number): void {
-    const { underlay, plainIke } = this.#underlays[index]!;
+    const { underlay, plainIke, encapsulation } = this.#underlays.list[index]!;
     const batch = this.#datagrams;
     this.#current = index;
     underlay.receive(batch, this.#resources.layout.underlayRead);
     if (plainIke) this.#deliverPlain(batch);
+    else if (encapsulation === 'native') this.#path.inboundNative(batch, this.#now);
     else this.#path.inbound(batch, this.#now);
     this.#flushAll();
   }
@@ -237,21 +230,19 @@ export class DataLoop {
   }
 
   #flushAll(): void {
-    for (let index = 0; index < this.#underlays.length; index++) this.#flushSends(index);
+    for (let index = 0; index < this.#underlays.list.length; index++) this.#flushSends(index);
     this.#flushWrites();
   }
 
   #flushSends(index: number): void {
     const queue = this.#path.sends[index];
-    const opened = this.#underlays[index];
+    const opened = this.#underlays.list[index];
     if (queue === undefined || opened === undefined || queue.batch.count === 0) return;
     const { batch } = queue;
     const { totals } = this.#counters;
     this.#sendFrom[index]! += opened.underlay.send(batch, this.#sendFrom[index]!);
     if (this.#sendFrom[index]! < batch.count) return;
-    let errors = 0;
-    for (const { underlay } of this.#underlays) errors += underlay.errors;
-    totals[totalIndex.sendErrors] = errors;
+    totals[totalIndex.sendErrors] = this.#underlays.errors;
     totals[totalIndex.datagramsSent] = totals[totalIndex.outboundPackets]!;
     this.#sendFrom[index] = 0;
     queue.reset();
@@ -285,11 +276,11 @@ export class DataLoop {
   }
 
   #deliverIke(offset: number, length: number, batch: DatagramBatch, entry: number): void {
-    if (!this.#ike.admits(this.#now)) {
+    if (!this.#underlays.ike.admits(this.#now)) {
       this.#counters.drops[dropReasonIndex['ike-flood']]! += 1;
       return;
     }
-    const { underlay } = this.#underlays[this.#current]!;
+    const { underlay } = this.#underlays.list[this.#current]!;
     const remote = batch.remote[entry]!;
     this.#post({
       type: 'ike-datagram',
@@ -319,9 +310,7 @@ export class DataLoop {
         path.setTranslation(message.sources);
         break;
       case 'set-peer':
-        for (const { underlay, family } of this.#underlays) {
-          if (family === message.remote.address.family) underlay.setPeer(message.peer, message.remote);
-        }
+        this.#underlays.setPeer(message.peer, message.remote);
         path.setPeer(message.peer, message.remote);
         break;
       case 'expect-inbound':
@@ -350,10 +339,10 @@ export class DataLoop {
         this.#setBypassLinks(message.links);
         break;
       case 'send-ike':
-        this.#ike.send(message.bytes, message.remote, message.local, message.marker);
+        this.#underlays.ike.send(message.bytes, message.remote, message.local, message.marker);
         break;
       case 'send-keepalive':
-        this.#ike.sendKeepalive(message.remote, message.local);
+        this.#underlays.ike.sendKeepalive(message.remote, message.local);
         break;
       case 'local-address':
         this.#answerLocalAddress(message);
@@ -370,6 +359,7 @@ export class DataLoop {
   #install(message: Extract<ToData, { type: 'install-inbound' | 'install-outbound' }>): void {
     const keyMaterial = viewOfAddress(message.keyAddress, message.keyLength);
     try {
+      if (message.parameters.encapsulation === 'native') this.#openNative();
       const parameters = { ...message.parameters, keyMaterial };
       if (message.type === 'install-inbound') this.#path.installInbound(parameters);
       else this.#path.installOutbound(parameters);
@@ -381,8 +371,18 @@ export class DataLoop {
     }
   }
 
+  #openNative(): void {
+    if (this.#underlays.hasNative) return;
+    this.#underlays.openNative((family, error) =>
+      this.#warn(`No ESP without UDP over IPv${family}: ${describe(error)}`),
+    );
+    for (const [peer, remote] of this.#underlays.peers) this.#path.setPeer(peer, remote);
+    // The links leave ESP alone from now on.
+    this.#setBypassLinks(this.#linkOptions);
+  }
+
   #answerLocalAddress({ request, remote }: Extract<ToData, { type: 'local-address' }>): void {
-    const opened = this.#ike.choose(remote, undefined);
+    const opened = this.#underlays.ike.choose(remote, undefined);
     try {
       const local = opened?.underlay.localAddressTowards(remote);
       const port = opened?.underlay.localPort ?? 0;
@@ -400,11 +400,14 @@ export class DataLoop {
   #setBypassLinks(links: readonly BypassLinkOptions[]): void {
     for (const link of this.#links) link.close();
     this.#links = [];
-    const ownPorts = this.#underlays.map(({ underlay }) => underlay.localPort);
+    this.#linkOptions = links;
+    const ownPorts = this.#underlays.localPorts;
+    const excludesEsp = this.#underlays.hasNative;
     for (const options of links) {
       try {
         const excludedPorts = [...new Set([...options.excludedPorts, ...ownPorts])];
-        this.#links.push(this.#openBypassLink({ ...options, excludedPorts }, this.#resources.memory));
+        const excluded = { excludedPorts, excludesEsp: excludesEsp || options.excludesEsp };
+        this.#links.push(this.#openBypassLink({ ...options, ...excluded }, this.#resources.memory));
       } catch (error) {
         this.#warn(`No way around the tunnel on ${options.interfaceName}: ${describe(error)}`);
       }
@@ -429,7 +432,7 @@ export class DataLoop {
 
 interface Opened {
   readonly resources: PacketResources;
-  readonly underlays: readonly OpenedUnderlay[];
+  readonly underlays: Underlays;
   readonly adapter: Adapter;
   readonly openBypassLink: OpenBypassLink;
 }

@@ -12,8 +12,9 @@ import type { BypassLinkOptions, UnderlayOptions } from '../../host/underlay/con
 export interface DataThreadOptions {
   readonly adapter: AdapterOptions;
   /**
-   * Initiator: one ephemeral socket (port 0) for each family. Responder: 500 and 4500 for each family.
-   * The first of a family that is not `plainIke` carries ESP.
+   * For UDP. Initiator: one ephemeral socket (port 0) for each family. Responder: 500 and 4500 for each family.
+   * The first of a family that is not `plainIke` carries ESP. Raw sockets for ESP without UDP are opened beside them
+   * when the first such SA is installed.
    */
   readonly underlays: readonly DataUnderlayOptions[];
   readonly bypassLinks: readonly BypassLinkOptions[];
@@ -21,7 +22,7 @@ export interface DataThreadOptions {
   readonly networkNamespace?: string | undefined;
 }
 
-export interface DataUnderlayOptions extends UnderlayOptions {
+export interface DataUnderlayOptions extends Omit<UnderlayOptions, 'encapsulation'> {
   /** Port 500 of a responder: IKE without the non-ESP marker, and no ESP (RFC 3948 section 2.2). */
   readonly plainIke: boolean;
 }
@@ -85,7 +86,7 @@ export type FromData =
     }
   | { readonly type: 'secret-consumed'; readonly address: number }
   | { readonly type: 'verdict-sample'; readonly sample: VerdictSample }
-  /** A bypass link that could not be opened; the thread goes on without it. */
+  /** A bypass link or raw socket that could not be opened; the thread goes on without it. */
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'stopped' };

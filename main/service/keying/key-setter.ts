@@ -20,22 +20,26 @@ export interface InstalledChild {
   readonly installedAtMilliseconds: number;
 }
 
+/** 0 to 65534 (DataPlane.setPeer). */
+const peerCount = 0xffff;
+
 export class KeySetter {
   readonly #dataPlane: DataPlane;
+  readonly #freeSecret: (secret: Uint8Array) => void;
   readonly #peers = new Map<ConnectionId, { readonly peer: number; readonly keyed: KeyedConnection }>();
   readonly #installed = new Map<string, InstalledChild>();
   #nextPeer = 0;
 
-  constructor(dataPlane: DataPlane) {
+  /** `freeSecret`: for keys that come too late to be of use. */
+  constructor(dataPlane: DataPlane, freeSecret: (secret: Uint8Array) => void) {
     this.#dataPlane = dataPlane;
+    this.#freeSecret = freeSecret;
   }
 
   /** Must be called before the first child of the connection is installed. */
   serve(connection: ConnectionId, keyed: KeyedConnection): void {
     if (this.#peers.has(connection)) return;
-    const peer = this.#nextPeer % 0xffff;
-    this.#nextPeer += 1;
-    this.#peers.set(connection, { peer, keyed });
+    this.#peers.set(connection, { peer: this.#freePeer(), keyed });
   }
 
   movePeer(connection: ConnectionId, remote: Endpoint): void {
@@ -43,7 +47,7 @@ export class KeySetter {
     if (known !== undefined) this.#dataPlane.setPeer(known.peer, remote);
   }
 
-  /** The data plane takes the keys over and wipes them. */
+  /** The data plane takes the keys over and wipes them; those of a connection that was released are wiped here. */
   install(
     connection: ConnectionId,
     child: ChildKeys,
@@ -51,7 +55,12 @@ export class KeySetter {
     nowMilliseconds: number,
   ): void {
     const known = this.#peers.get(connection);
-    if (known === undefined) throw new Error(`connection ${connection} has no peer`);
+    if (known === undefined) {
+      for (const { keyMaterial } of [child.inbound, child.outbound]) {
+        if (keyMaterial.length > 0) this.#freeSecret(keyMaterial);
+      }
+      return;
+    }
     const common = {
       association: child.association,
       algorithm: child.proposal.encryption,
@@ -109,5 +118,15 @@ export class KeySetter {
     return [...this.#installed.values()].filter(
       (child) => connection === undefined || child.connection === connection,
     );
+  }
+
+  /** Not the one of a connection that is still there, however many have come and gone since. */
+  #freePeer(): number {
+    const used = new Set([...this.#peers.values()].map(({ peer }) => peer));
+    if (used.size >= peerCount) throw new Error('more connections than the data plane has room for');
+    while (used.has(this.#nextPeer)) this.#nextPeer = (this.#nextPeer + 1) % peerCount;
+    const peer = this.#nextPeer;
+    this.#nextPeer = (peer + 1) % peerCount;
+    return peer;
   }
 }

@@ -11,13 +11,17 @@ export async function checkComputer(host: HostNetwork, tunnel: Tunnel): Promise<
   return [...findings].sort((a, b) => rank[a.severity] - rank[b.severity]);
 }
 
-/** Undoes what is not in use by a connection now: with one, its own part stays. */
+/**
+ * Undoes what is not in use by a connection now: with one, its own part stays. What a `down` could not take back is
+ * tried again.
+ */
 export async function repairComputer(
   host: HostNetwork,
   tunnel: Tunnel,
-  connections: ConnectionManager,
+  manager: ConnectionManager,
 ): Promise<{ repaired: string[]; findings: Finding[] }> {
-  const inUse = connections.connections.length + connections.gateways.length > 0;
+  const inUse = manager.connections.some(({ model }) => !model.wantsDown) || manager.gateways.length > 0;
   const repaired = inUse ? [] : await host.undo({ keepFailClosed: false });
+  if (!inUse) for (const { profile } of manager.connections) await manager.down(profile.name);
   return { repaired: [...repaired], findings: await checkComputer(host, tunnel) };
 }

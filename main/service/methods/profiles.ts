@@ -6,6 +6,7 @@ import type { MethodParameters, MethodResult, MethodUploads } from '../../contro
 import type { Caller } from '../../control/service-api.ts';
 import type { ConnectionState } from '../../control/state.ts';
 import type { ProfileSummary } from '../../control/values.ts';
+import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
@@ -107,10 +108,16 @@ export class ProfileBook {
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
       const imported = await importForeignProfile(content, name, passphrase);
-      this.#mayStore(imported.name, replace);
-      for (const { kind, name: credential, bytes } of imported.credentials) {
-        this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
-        bytes.fill(0);
+      try {
+        this.#mayStore(imported.name, replace);
+        for (const { kind, name: credential, bytes } of imported.credentials) {
+          this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+        }
+      } catch (error) {
+        if (!(error instanceof CredentialError)) throw error;
+        throw new ControlError({ code: 'import-unsupported', detail: error.message });
+      } finally {
+        for (const { bytes } of imported.credentials) bytes.fill(0);
       }
       this.#store(imported.name, imported.text, replace);
       const secrets = imported.credentials.map((credential) => credential.name);

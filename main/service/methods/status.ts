@@ -29,7 +29,7 @@ export function connectionStatus(connection: Connection, tunnel: Tunnel): Connec
     ...(model.why !== undefined && { failure: model.why }),
     ...(model.retryAtMilliseconds !== undefined && { nextAttemptAt: wallClock(model.retryAtMilliseconds) }),
     owner: connection.owner,
-    protectedTraffic: protectedTraffic(connection),
+    protectedTraffic: protectedTraffic(connection, tunnel),
     lockdown: profile.failClosed.lockdown,
     details: {
       ...(profile.gateway.address !== undefined && { gateway: profile.gateway.address }),
@@ -73,10 +73,11 @@ export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatu
   };
 }
 
-function protectedTraffic({ model, profile }: Connection): ConnectionStatus['protectedTraffic'] {
-  if (model.state === 'connected') return 'sealed';
-  if (model.state === 'disconnected') return 'clear';
-  return profile.failClosed.whenDown === 'block' ? 'blocked' : 'clear';
+/** By what is in force, not by what was meant to be. */
+function protectedTraffic({ model }: Connection, tunnel: Tunnel): ConnectionStatus['protectedTraffic'] {
+  if (model.state === 'connected' && model.phase === 'running') return 'sealed';
+  const { failClosed, routed } = tunnel.state;
+  return failClosed || routed ? 'blocked' : 'clear';
 }
 
 function ikeTimes(ike: IkeSnapshot | undefined) {
@@ -93,6 +94,7 @@ function childFigures(ike: IkeSnapshot | undefined) {
   if (child === undefined) return {};
   return {
     espAlgorithm: child.proposal.encryption,
+    espEncapsulation: child.encapsulation,
     ...(child.rekeyAtMilliseconds !== undefined && { childRekeyAt: wallClock(child.rekeyAtMilliseconds) }),
   };
 }

@@ -2,7 +2,7 @@
 // names servers, and what must stay shut. The tunnel composes the contributions and applies the difference.
 import type { AddressRange, Endpoint, IpAddress } from '../../engine/packet/address.ts';
 import type { FilterRowText, PolicyAction } from '../../engine/policy/row.ts';
-import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
 
 export interface Contribution {
   /** The profile's name; unique among the contributions. */
@@ -25,12 +25,29 @@ export interface Contribution {
   readonly captureAll: boolean;
   /** Where sealed packets go; undefined for a gateway. */
   readonly gateway: Endpoint | undefined;
+  /** By which link they leave; undefined for a gateway, and while there is no way. */
+  readonly underlay: Underlay | undefined;
+  /** How packets leave by it as was agreed last; undefined: nothing was yet, or it differs from peer to peer. */
+  readonly encapsulation?: Encapsulation | undefined;
   /** False while only the block is wanted (nothing is agreed yet). */
   readonly routed: boolean;
   readonly virtualAddresses: readonly IpAddress[];
   readonly dnsServers: readonly IpAddress[];
   /** Inner packet size, bytes; undefined: whatever fits the link. */
   readonly mtu: number | undefined;
+}
+
+/** What a connection states; the local network is the tunnel's to know. */
+export type StatedContribution = Omit<Contribution, 'localNetwork'>;
+
+/** The way to a gateway below the tunnel. */
+export interface Underlay {
+  readonly interfaceName: string;
+  /** The terminal's address towards the gateway. */
+  readonly source: string;
+  /** Bytes. */
+  readonly mtu: number;
+  readonly family: 4 | 6;
 }
 
 export interface Protection {

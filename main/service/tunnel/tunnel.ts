@@ -1,37 +1,26 @@
 // The tunnel that all connections of the service share: one adapter, one data thread, one filter. Composes what the
 // connections contribute and brings the computer from one composition to the next, one change at a time; what must
 // stay shut is shut before anything is opened.
-import { getServers } from 'node:dns';
-import {
-  type AddressRange,
-  type Endpoint,
-  formatAddress,
-  formatPrefix,
-  type IpAddress,
-  parseAddress,
-  parsePrefix,
-  prefixToRange,
-} from '../../engine/packet/address.ts';
-import { AddressSet } from '../../engine/packet/address-set.ts';
-import { localNetworks } from '../../host/network/local-network.ts';
-import type {
-  DnsConfiguration,
-  FailClosedConfiguration,
-  HostNetwork,
-  TerminalInformation,
-  TunnelConfiguration,
-} from '../../host/network.ts';
+import { type Endpoint, formatAddress, formatPrefix, type IpAddress } from '../../engine/packet/address.ts';
+import type { HostNetwork, TerminalInformation } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
-import { DataThread } from '../data/proxy.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
-import type { Contribution } from './contribution.ts';
-import { type SessionListener, TunnelSession } from './session.ts';
-
-/** What a connection states; the local network is the tunnel's to know. */
-export type StatedContribution = Omit<Contribution, 'localNetwork'>;
+import {
+  type Composition,
+  dnsConfiguration,
+  failClosedConfiguration,
+  gatewaysOf,
+  translationSources,
+  tunnelConfiguration,
+  tunnelMtu,
+  underlayOf,
+  withLocalNetwork,
+} from './composition.ts';
+import type { StatedContribution, Underlay } from './contribution.ts';
+import { type SessionListener, type SessionMachinery, TunnelSession } from './session.ts';
 
 export interface TunnelSurroundings {
   readonly host: HostNetwork;
@@ -39,6 +28,9 @@ export interface TunnelSurroundings {
   readonly configuration: ServiceConfiguration;
   readonly secrets: SecretMemory;
   readonly listener: SessionListener;
+  readonly machinery: SessionMachinery;
+  /** Addresses of the name servers that the computer asks now. */
+  nameServers(): readonly string[];
 }
 
 /** What is in force now, for the status. */
@@ -47,28 +39,46 @@ export interface TunnelState {
   readonly mtu: number | undefined;
   readonly virtualAddresses: readonly IpAddress[];
   readonly filter: CompiledFilter;
+  /** Protected destinations are shut on every other link. */
   readonly failClosed: boolean;
+  /** What is protected enters the adapter, where it leaves sealed or not at all. */
+  readonly routed: boolean;
   /** The link by which the gateways are reached; undefined as long as it is not known, and for a gateway. */
   readonly underlayInterface: string | undefined;
   readonly gateways: readonly IpAddress[];
 }
 
-/** Outer IP and UDP headers, ESP header, IV, padding and ICV that every packet must leave room for. */
-const overheadBytes = { 4: 80, 6: 100 } as const;
-const smallestMtu = 1280;
+/** A gateway's address that there is a way to, and that way. */
+export interface ReachableGateway {
+  readonly endpoint: Endpoint;
+  readonly underlay: Underlay;
+}
+
+/** What was applied last, as text; absent where nothing is. */
+interface Applied {
+  /** `shuts`: there are prefixes that it drops. */
+  failClosed?: { readonly text: string; readonly shuts: boolean };
+  tunnel?: string;
+  dns?: string;
+  bypass?: string;
+}
+
+/** Stands for something applied that no wish equals. */
+const unknown = 'unknown';
 
 export class Tunnel {
   readonly #surroundings: TunnelSurroundings;
   readonly #contributions = new Map<string, StatedContribution>();
   #changes: Promise<void> = Promise.resolve();
   #session: TunnelSession | undefined;
-  #applied: { failClosed?: string; tunnel?: string; dns?: string; bypass?: string } = {};
+  /** Replaced when the session ends, so that what is still under way for the old one is not taken for the new one's. */
+  #applied: Applied = {};
   #filter: CompiledFilter;
   #filterVersion = 0;
   /** Asked anew when something changed. */
   #terminal: Promise<TerminalInformation> | undefined;
-  #preparedDataThread: ReturnType<typeof DataThread.prepare> | undefined;
-  #underlay: { interfaceName: string; source: string; mtu: number; family: 4 | 6 } | undefined;
+  #latestTerminal: TerminalInformation | undefined;
+  #preparedDataThread: ReturnType<SessionMachinery['prepareDataThread']> | undefined;
   #mtu: number | undefined;
   /** What the computer asked before its resolvers were changed: needed to find the gateway again by its name. */
   #resolvers: readonly string[] = [];
@@ -89,20 +99,29 @@ export class Tunnel {
   }
 
   get state(): TunnelState {
+    const contributions = [...this.#contributions.values()];
     return {
       interfaceName: this.#session?.data.information.interfaceName,
       mtu: this.#mtu,
-      virtualAddresses: [...this.#contributions.values()].flatMap(({ virtualAddresses }) => virtualAddresses),
+      virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
       filter: this.#filter,
-      failClosed: this.#applied.failClosed !== undefined,
-      underlayInterface: this.#underlay?.interfaceName,
-      gateways: this.#gateways().map(({ address }) => address),
+      failClosed: this.#applied.failClosed?.shuts ?? false,
+      routed: this.#applied.tunnel !== undefined,
+      underlayInterface: underlayOf(contributions)?.interfaceName,
+      gateways: gatewaysOf(contributions).map(({ address }) => address),
     };
+  }
+
+  /** Whom to ask for a gateway's address; `replaced`: the computer asks others now, inside the tunnel. */
+  get nameServers(): { readonly servers: readonly string[]; readonly replaced: boolean } {
+    const replaced = this.#applied.dns !== undefined;
+    return { servers: replaced ? this.#resolvers : this.#surroundings.nameServers(), replaced };
   }
 
   /** Loads what the next `open` needs, so that it is quick. */
   prepare(): void {
-    this.#preparedDataThread ??= DataThread.prepare(this.#surroundings.secrets);
+    const { machinery, secrets } = this.#surroundings;
+    this.#preparedDataThread ??= machinery.prepareDataThread(secrets);
   }
 
   /** Adapter and sockets, as a role needs them; does nothing where they are open. */
@@ -111,15 +130,18 @@ export class Tunnel {
     this.#terminal.catch(() => undefined);
     return this.#enqueue(async () => {
       if (this.#session !== undefined) return;
-      const { configuration, secrets, listener } = this.#surroundings;
-      const prepared = this.#preparedDataThread ?? DataThread.prepare(secrets);
+      this.prepare();
+      const prepared = this.#preparedDataThread!;
       this.#preparedDataThread = undefined;
-      const session = await TunnelSession.open(role, configuration, secrets, prepared, listener);
-      session.data.once('failed', () => {
-        if (this.#session === session) this.#session = undefined;
+      const { configuration, secrets, machinery, listener } = this.#surroundings;
+      const session = await TunnelSession.open(role, configuration, secrets, prepared, machinery, {
+        ...listener,
+        failed: (error) => {
+          if (this.#session === session) this.#sessionEnded();
+          listener.failed(error);
+        },
       });
       this.#session = session;
-      this.#resolvers = getServers().map((server) => addressOfServer(server));
     });
   }
 
@@ -131,7 +153,22 @@ export class Tunnel {
     });
   }
 
-  /** Takes a connection's part away; with the last one everything is as it was before the first. */
+  /**
+   * Replaces a connection's part, if it still has one. The filter is in force when this returns, so that what is sent
+   * next already finds it; the computer follows.
+   */
+  amend(contribution: StatedContribution): Promise<void> {
+    if (!this.#contributions.has(contribution.profile)) return Promise.resolve();
+    this.#contributions.set(contribution.profile, contribution);
+    this.#compile();
+    this.#session?.data.setPolicy(this.#filter.table);
+    return this.#enqueue(() => this.#apply());
+  }
+
+  /**
+   * Takes a connection's part away; with the last one everything is as it was before the first. Where something could
+   * not be taken back this rejects, and another call tries again what is left.
+   */
   withdraw(profile: string): Promise<void> {
     return this.#enqueue(async () => {
       this.#contributions.delete(profile);
@@ -146,226 +183,191 @@ export class Tunnel {
     return this.#enqueue(() => this.#apply());
   }
 
-  /** The first of the addresses that the system knows a way to; remembers the link it leaves by. */
-  async firstReachable(addresses: readonly IpAddress[], port: number): Promise<Endpoint | undefined> {
+  /** The first of the addresses that the system knows a way to. */
+  async firstReachable(addresses: readonly IpAddress[], port: number): Promise<ReachableGateway | undefined> {
     const { host, configuration } = this.#surroundings;
     for (const address of addresses) {
       const route = await host.routeTo(formatAddress(address), configuration.mark);
       if (route === undefined) continue;
-      this.#underlay = { ...route, family: address.family };
-      return { address, port };
+      return { endpoint: { address, port }, underlay: { ...route, family: address.family } };
     }
     return undefined;
   }
 
-  /** Address and port from which the connection's IKE messages leave. */
-  localEndpointTowards(remote: Endpoint): Endpoint {
-    const source = this.#underlay === undefined ? undefined : parseAddress(this.#underlay.source);
-    const unspecified = new Uint8Array(remote.address.family === 4 ? 4 : 16);
-    return {
-      address: source ?? { family: remote.address.family, bytes: unspecified },
-      port: this.#session?.localPort(remote.address.family) ?? 0,
-    };
-  }
-
-  /** True where the way to the gateways is no longer the one that the sockets use. */
+  /** True where the way to a gateway is no longer the one that the sockets use. */
   async underlayChanged(): Promise<boolean> {
     const { host, configuration } = this.#surroundings;
-    const gateway = this.#gateways()[0];
-    const before = this.#underlay;
-    if (gateway === undefined || before === undefined) return false;
-    const now = await host.routeTo(formatAddress(gateway.address), configuration.mark);
-    return now?.interfaceName !== before.interfaceName || now.source !== before.source;
+    for (const { gateway, underlay } of [...this.#contributions.values()]) {
+      if (gateway === undefined || underlay === undefined) continue;
+      const now = await host.routeTo(formatAddress(gateway.address), configuration.mark);
+      if (now?.interfaceName !== underlay.interfaceName || now.source !== underlay.source) return true;
+    }
+    return false;
   }
 
-  /** The service stops: names and routes are put back, what must stay shut stays shut. */
+  /** The service stops: names and routes are put back, what must stay shut stays shut. Rejects as `withdraw` does. */
   abandon(): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#surroundings.host.removeDns();
-      await this.#surroundings.host.removeTunnel();
-      await this.#session?.close();
-      this.#session = undefined;
-    });
+    return this.#enqueue(() => this.#takeBackAll());
   }
 
   async #apply(): Promise<void> {
-    this.#terminal ??= this.#surroundings.host.terminal();
+    const { host } = this.#surroundings;
+    this.#terminal ??= host.terminal();
     const terminal = await this.#terminal;
-    this.#compile(terminal);
+    this.#latestTerminal = terminal;
+    this.#compile();
     if (this.#contributions.size === 0) return;
-    this.#mtu = this.#tunnelMtu();
+    const { contributions } = this.#composition;
+    this.#mtu = tunnelMtu(contributions);
+    const translation = translationSources(contributions, terminal);
     const data = this.#session?.data;
     data?.setPolicy(this.#filter.table);
-    data?.setTranslation(this.#translation(terminal));
+    data?.setTranslation(translation);
     data?.setTunnelMtu(this.#mtu);
     await this.#applyFailClosed();
-    await Promise.all([this.#applyTunnel(), this.#applyBypass(), this.#applyDns()]);
+    // A link's new address is a new source for what is routed into the adapter and bypassed.
+    await Promise.all([this.#applyTunnel([translation.link4, translation.link6]), this.#applyDns()]);
+    await this.#applyBypass();
   }
 
-  #compile(terminal: TerminalInformation | undefined): void {
+  get #composition(): Composition {
+    const { configuration } = this.#surroundings;
+    return { contributions: [...this.#contributions.values()], filter: this.#filter, configuration };
+  }
+
+  #compile(): void {
     this.#filterVersion += 1;
+    const { interfaceName } = this.#surroundings.configuration;
     const contributions = [...this.#contributions.values()];
-    const names = namesOf(
-      terminal,
-      this.#gateways(),
-      this.#surroundings.configuration.interfaceName,
-      contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
-    );
-    const linkAddresses = realLinks(terminal, this.#surroundings.configuration.interfaceName);
+    const terminal = this.#latestTerminal;
     this.#filter = compileFilter({
       version: this.#filterVersion,
       userRows: this.#surroundings.userFilter.rows,
-      contributions: contributions.map((contribution) => ({
-        ...contribution,
-        localNetwork: contribution.allowLocalNetwork ? localNetworkOf(contribution, linkAddresses) : [],
-      })),
-      names,
+      contributions: contributions.map((each) => withLocalNetwork(each, terminal, interfaceName)),
+      names: namesOf(
+        terminal,
+        gatewaysOf(contributions),
+        interfaceName,
+        contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
+      ),
     });
   }
 
   async #applyFailClosed(): Promise<void> {
     const { host } = this.#surroundings;
-    const configuration = this.#failClosedConfiguration();
-    await this.#applyIfChanged('failClosed', configuration, () => host.applyFailClosed(configuration));
+    const applied = this.#applied;
+    if (applied.dns === undefined) this.#resolvers = this.#surroundings.nameServers();
+    const localPorts = this.#session?.data.information.localPorts ?? [];
+    const wanted = failClosedConfiguration(this.#composition, localPorts, this.#resolvers);
+    const text = JSON.stringify(wanted);
+    if (applied.failClosed?.text === text) return;
+    delete applied.failClosed;
+    await host.applyFailClosed(wanted);
+    applied.failClosed = { text, shuts: wanted.protectedPrefixes.length > 0 };
   }
 
-  async #applyTunnel(): Promise<void> {
+  async #applyTunnel(linkAddresses: readonly (IpAddress | undefined)[]): Promise<void> {
     const { host } = this.#surroundings;
-    const configuration = this.#tunnelConfiguration();
-    if (configuration === undefined) return;
-    await this.#applyIfChanged('tunnel', configuration, () => host.applyTunnel(configuration));
-  }
-
-  async #applyBypass(): Promise<void> {
-    const underlay = this.#underlay;
-    if (underlay === undefined || this.#session === undefined) return;
-    const { mark } = this.#surroundings.configuration;
-    const link = {
-      interfaceName: underlay.interfaceName,
-      mark,
-      excludedPorts: this.#session.data.information.localPorts,
-      prefixes: this.#filter.routed.map(({ address, length }) => ({ ...address, length })),
-    };
-    const { data } = this.#session;
-    await this.#applyIfChanged(
-      'bypass',
-      { ...link, prefixes: this.#filter.routed.map(formatPrefix) },
-      async () => data.setBypassLinks([link]),
+    const wanted =
+      this.#session === undefined ? undefined : tunnelConfiguration(this.#composition, this.#mtu!);
+    const text = wanted && JSON.stringify([wanted, linkAddresses.map((each) => each && formatAddress(each))]);
+    await this.#change(
+      'tunnel',
+      text,
+      () => host.applyTunnel(wanted!),
+      () => host.removeTunnel(),
     );
   }
 
   async #applyDns(): Promise<void> {
     const { host } = this.#surroundings;
-    const configuration = this.#dnsConfiguration();
-    if (configuration === undefined) return;
-    await this.#applyIfChanged('dns', configuration, () => host.applyDns(configuration));
+    const wanted = this.#session === undefined ? undefined : dnsConfiguration(this.#composition);
+    await this.#change(
+      'dns',
+      wanted && JSON.stringify(wanted),
+      () => host.applyDns(wanted!),
+      () => host.removeDns(),
+    );
   }
 
-  async #applyIfChanged(
-    what: 'failClosed' | 'tunnel' | 'dns' | 'bypass',
-    configuration: object,
+  async #applyBypass(): Promise<void> {
+    const { contributions, filter, configuration } = this.#composition;
+    const underlay = underlayOf(contributions);
+    const data = this.#session?.data;
+    if (data === undefined || underlay === undefined) return;
+    const link = {
+      interfaceName: underlay.interfaceName,
+      mark: configuration.mark,
+      excludedPorts: data.information.localPorts,
+      prefixes: filter.routed.map(({ address, length }) => ({ ...address, length })),
+    };
+    const text = JSON.stringify({ ...link, prefixes: filter.routed.map(formatPrefix) });
+    await this.#change(
+      'bypass',
+      text,
+      async () => data.setBypassLinks([link]),
+      async () => data.setBypassLinks([]),
+    );
+  }
+
+  async #change(
+    what: 'tunnel' | 'dns' | 'bypass',
+    wanted: string | undefined,
     apply: () => Promise<void>,
+    remove: () => Promise<void>,
   ): Promise<void> {
-    const text = JSON.stringify(configuration);
-    if (this.#applied[what] === text) return;
+    const applied = this.#applied;
+    if (applied[what] === wanted) return;
+    if (wanted === undefined) {
+      await remove();
+      delete applied[what];
+      return;
+    }
+    // Where it fails halfway, neither the old nor the new one can be counted on: the next try makes it anew.
+    applied[what] = unknown;
     await apply();
-    this.#applied[what] = text;
+    applied[what] = wanted;
   }
 
   async #close(): Promise<void> {
     const { host } = this.#surroundings;
-    await host.removeDns();
-    await host.removeTunnel();
-    await this.#session?.close();
-    this.#session = undefined;
-    await host.removeFailClosed();
-    this.#applied = {};
-    this.#underlay = undefined;
+    const problems = await failuresOf([
+      () => this.#takeBackAll(),
+      async () => {
+        await host.removeFailClosed();
+        delete this.#applied.failClosed;
+      },
+    ]);
+    if (problems.length > 0) throw problems[0];
     this.#mtu = undefined;
-    this.#compile(undefined);
+    this.#latestTerminal = undefined;
+    this.#compile();
     this.prepare();
   }
 
-  #failClosedConfiguration(): FailClosedConfiguration {
-    const { configuration } = this.#surroundings;
-    const contributions = [...this.#contributions.values()];
-    return {
-      tunnelInterface: configuration.interfaceName,
-      protectedPrefixes: this.#filter.shut.map(formatPrefix),
-      tappedPrefixes: this.#filter.routed.map(formatPrefix),
-      underlayPorts: this.#session?.data.information.localPorts ?? [],
-      gateways: this.#gateways().map(({ address }) => formatAddress(address)),
-      gatewayPort: this.#gateways()[0]?.port,
-      nameServers: this.#resolvers,
-      virtualAddresses: contributions.flatMap((contribution) =>
-        contribution.virtualAddresses.map(formatAddress),
-      ),
-      allowLocalNetwork: contributions.every((contribution) => contribution.allowLocalNetwork),
-      allowDhcp: true,
-      allowNeighbourDiscovery: true,
-      mark: configuration.mark,
-      routingTable: configuration.routingTable,
-      rulePriority: configuration.rulePriority,
-      discardRows: this.#filter.firewallRows,
-      lockdown: contributions.some(({ lockdown }) => lockdown),
-      tableName: configuration.firewallTable,
+  /** All but what keeps protected destinations shut. One thing that fails does not keep the others from being done. */
+  async #takeBackAll(): Promise<void> {
+    const { host } = this.#surroundings;
+    const problems = await failuresOf([
+      async () => {
+        await host.removeDns();
+        delete this.#applied.dns;
+      },
+      () => host.removeTunnel(),
+      async () => this.#session?.close(),
+    ]);
+    this.#sessionEnded();
+    if (problems.length > 0) throw problems[0];
+  }
+
+  /** Adapter and sockets are gone, and what was set on them. What keeps shut is not, nor a file of resolvers. */
+  #sessionEnded(): void {
+    this.#session = undefined;
+    const { failClosed, dns } = this.#applied;
+    this.#applied = {
+      ...(failClosed && { failClosed }),
+      ...(dns !== undefined && { dns: unknown }),
     };
-  }
-
-  #tunnelConfiguration(): TunnelConfiguration | undefined {
-    const { configuration } = this.#surroundings;
-    const contributions = [...this.#contributions.values()];
-    if (!contributions.some((contribution) => contribution.routed)) return undefined;
-    return {
-      interfaceName: configuration.interfaceName,
-      mtu: this.#mtu ?? smallestMtu,
-      addresses: contributions.flatMap((contribution) =>
-        contribution.virtualAddresses.map(
-          (address) => `${formatAddress(address)}/${address.family === 4 ? 32 : 128}`,
-        ),
-      ),
-      routedPrefixes: this.#filter.routed.map(formatPrefix),
-      protectedPrefixes: this.#filter.protectedPrefixes.map(formatPrefix),
-      mark: configuration.mark,
-      routingTable: configuration.routingTable,
-      rulePriority: configuration.rulePriority,
-    };
-  }
-
-  #dnsConfiguration(): DnsConfiguration | undefined {
-    const servers = [...this.#contributions.values()].flatMap((contribution) =>
-      contribution.dnsServers.map(formatAddress),
-    );
-    if (servers.length === 0) return undefined;
-    return { interfaceName: this.#surroundings.configuration.interfaceName, servers, searchDomains: [] };
-  }
-
-  #translation(terminal: TerminalInformation) {
-    const virtual = [...this.#contributions.values()].flatMap(
-      (contribution) => contribution.virtualAddresses,
-    );
-    return {
-      virtual4: virtual.find((address) => address.family === 4),
-      virtual6: virtual.find((address) => address.family === 6),
-      link4: addressOfLink(terminal, terminal.defaultLink4 ?? this.#underlay?.interfaceName, 4),
-      link6: addressOfLink(terminal, terminal.defaultLink6 ?? this.#underlay?.interfaceName, 6),
-    };
-  }
-
-  #tunnelMtu(): number {
-    const wished = [...this.#contributions.values()]
-      .map((contribution) => contribution.mtu)
-      .find((mtu) => mtu !== undefined);
-    if (wished !== undefined) return wished;
-    const underlay = this.#underlay;
-    if (underlay === undefined) return 1420;
-    return Math.max(smallestMtu, underlay.mtu - overheadBytes[underlay.family]);
-  }
-
-  #gateways(): readonly Endpoint[] {
-    return [...this.#contributions.values()].flatMap(({ gateway }) =>
-      gateway === undefined ? [] : [gateway],
-    );
   }
 
   /** One change at a time, in order; a failed one does not stop the next. */
@@ -376,44 +378,14 @@ export class Tunnel {
   }
 }
 
-/** Addresses with prefix length. */
-function realLinks(terminal: TerminalInformation | undefined, tunnelInterface: string): readonly string[] {
-  const links = (terminal?.links ?? []).filter(
-    ({ name, loopback, up }) => name !== tunnelInterface && !loopback && up,
-  );
-  return links.flatMap(({ addresses }) => addresses);
-}
-
-/** What the system's firewall lets pass by the tunnel too: the two must agree. */
-function localNetworkOf(
-  contribution: StatedContribution,
-  linkAddresses: readonly string[],
-): readonly AddressRange[] {
-  const shut = new AddressSet([
-    ...contribution.protections.flatMap(({ remote }) => remote),
-    ...contribution.uncarried,
-  ]).toPrefixes();
-  const prefixes = localNetworks(linkAddresses, shut.map(formatPrefix));
-  return prefixes.map((text) => prefixToRange(parsePrefix(text)!));
-}
-
-function addressOfLink(
-  terminal: TerminalInformation,
-  name: string | undefined,
-  family: 4 | 6,
-): IpAddress | undefined {
-  const link = terminal.links.find((candidate) => candidate.name === name);
-  for (const text of link?.addresses ?? []) {
-    const address = parseAddress(text.split('/')[0]!);
-    const linkLocal =
-      address?.family === 6 && address.bytes[0] === 0xfe && (address.bytes[1]! & 0xc0) === 0x80;
-    if (address?.family === family && !linkLocal) return address;
+async function failuresOf(works: readonly (() => Promise<void>)[]): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  for (const work of works) {
+    try {
+      await work();
+    } catch (error) {
+      failures.push(error);
+    }
   }
-  return undefined;
-}
-
-/** node:dns names a server with an unusual port "192.0.2.1:5353" or "[2001:db8::1]:5353". */
-function addressOfServer(server: string): string {
-  const bracketed = /^\[(.*)\]:\d+$/.exec(server)?.[1];
-  return bracketed ?? (server.includes('.') ? server.split(':')[0]! : server);
+  return failures;
 }

@@ -57,6 +57,24 @@ describe('the responder', () => {
     assert.equal(pair.gateway.timer, undefined);
   });
 
+  it('tells the end of one that waits for its own signature for too long', () => {
+    const pair = new Pair();
+    const localAuthentication = {
+      method: 'certificate',
+      certificates: [new Uint8Array(10)],
+      keyType: 'ecdsa-p256',
+    } as const;
+    pair.serve(configuration('responder', { ikeProposals: proposals, localAuthentication }));
+    pair.connect(
+      configuration('initiator', { ikeProposals: proposals, remoteAuthentication: 'certificate' }),
+    );
+    pair.run(20_000);
+    assert.deepEqual(pair.gateway.reasons(), []);
+    pair.run(100_000);
+    assert.deepEqual(pair.gateway.reasons(), ['no-answer']);
+    assert.equal(pair.gateway.environment.outstanding.size, 0);
+  });
+
   it('does not let one address take the whole table', () => {
     const pair = new Pair();
     pair.serve(configuration('responder', { ikeProposals: proposals }), { cookieThreshold: 100_000 });

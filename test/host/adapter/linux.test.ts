@@ -54,6 +54,31 @@ test('an echo request read from the adapter is answered through it', { skip }, a
   assert.equal(namespace.succeeds('ip link show tun0'), false, 'the interface goes with its adapter');
 });
 
+test('a burst that nobody reads for a while waits, and none of it is dropped', { skip }, async () => {
+  const burst = 1500;
+  const namespace = new TestNamespace('burst');
+  const memory = createTestMemory();
+  const adapter = namespace.within(() => openAdapter({ name: 'tun0', mtu }, memory));
+  namespace.ip('addr add 10.66.0.1/24 dev tun0');
+  const script =
+    'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n' +
+    `for n in range(${burst}): s.sendto(n.to_bytes(4, "big"), ("10.66.0.2", 7000))`;
+  await outcome(namespace.start(['python3', '-c', script]));
+  const batch = createPacketBatch(testRegion.slotCount);
+  const numbers: number[] = [];
+  do {
+    adapter.read(batch, testRegion);
+    for (let index = 0; index < batch.count; index += 1) {
+      numbers.push(memory.view.getUint32(batch.offset[index]! + 28));
+    }
+  } while (batch.count > 0);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: burst }, (_, number) => number),
+  );
+  adapter.close();
+});
+
 for (const [family, left, right, type] of [
   ['IPv4', '10.66.0.1', '10.66.0.2', segmentation.tcp4],
   ['IPv6', 'fd66::1', 'fd66::2', segmentation.tcp6],

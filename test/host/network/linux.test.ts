@@ -6,10 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { formatAddress } from '../../../main/engine/packet/address.ts';
+import { createDatagramBatch } from '../../../main/engine/packet/batch.ts';
 import { openAdapter } from '../../../main/host/adapter/linux.ts';
 import { openUnderlay } from '../../../main/host/underlay/linux.ts';
 import { cannotRun, outcome } from '../namespace.ts';
-import { createTestMemory } from '../pump.ts';
+import { createTestMemory, testRegion } from '../pump.ts';
 import { failClosed, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
 
 const skip = cannotRun;
@@ -180,6 +182,53 @@ test('the gateway is heard though everything is protected and the reverse path f
       `heard ${outside[4]}`,
       'a responder hears anyone',
     );
+    adapter.close();
+    await host.undo({ keepFailClosed: false });
+  });
+});
+
+/** Python: raw ESP from each source in turn. */
+const sendEsp = (sources: readonly string[], target: string) => `import socket
+for source in ${JSON.stringify(sources)}:
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    s = socket.socket(family, socket.SOCK_RAW, 50)
+    s.bind((source, 0)); s.sendto(b"x" * 40, ("${target}", 0))`;
+
+test('ESP without UDP comes in from the gateway alone; to a responder, from anyone', { skip }, async () => {
+  const office = new Office();
+  await office.laptop.during(async () => {
+    for (const link of ['all', 'eth0']) office.laptop.run(`sysctl -qw net.ipv4.conf.${link}.rp_filter=1`);
+    const host = office.open();
+    const everything = ['0.0.0.0/0', '::/0'];
+    const shut = { ...failClosed, protectedPrefixes: everything };
+    await host.applyFailClosed(shut);
+    const adapter = openTunnel(office);
+    await host.applyTunnel({ ...tunnel, routedPrefixes: everything, protectedPrefixes: everything });
+    for (const [family, own] of [
+      [4, '192.168.5.10'],
+      [6, '2001:db8::10'],
+    ] as const) {
+      const memory = createTestMemory();
+      const native = { port: 0, family, mark, offload: false, encapsulation: 'native' } as const;
+      const underlay = openUnderlay(native, memory);
+      const batch = createDatagramBatch(8);
+      /** What arrives of one packet from anywhere and one from the gateway, in this order. */
+      const heard = async (): Promise<string[]> => {
+        const sources = [outside[family], gateway[family]];
+        await outcome(office.server.start(['python3', '-c', sendEsp(sources, own)]));
+        underlay.receive(batch, testRegion);
+        return Array.from({ length: batch.count }, (_, index) =>
+          formatAddress(underlay.remoteAt(batch.remote[index]!).address),
+        );
+      };
+      await host.applyFailClosed(shut);
+      assert.deepEqual(await heard(), [gateway[family]]);
+      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [4500] });
+      assert.deepEqual(await heard(), [outside[family], gateway[family]]);
+      await host.applyFailClosed({ ...shut, gateways: [] });
+      assert.deepEqual(await heard(), []);
+      underlay.close();
+    }
     adapter.close();
     await host.undo({ keepFailClosed: false });
   });

@@ -12,6 +12,7 @@ export interface Office {
   /** Addresses without prefix length. */
   readonly terminalAddress: string;
   readonly gatewayAddress: string;
+  readonly gatewayAddress6: string;
   readonly gatewayInsideAddress: string;
   readonly hostAddress: string;
   readonly hostAddress6: string;
@@ -76,6 +77,7 @@ async function buildOffice(lab: Lab, nat: boolean): Promise<Office> {
     host,
     terminalAddress: nat ? '192.168.77.2' : '192.0.2.2',
     gatewayAddress: '192.0.2.1',
+    gatewayAddress6: '2001:db8:7::1',
     gatewayInsideAddress: '10.1.0.1',
     hostAddress: '10.1.0.2',
     hostAddress6: 'fd01::2',

@@ -153,3 +153,38 @@ test('events that do not fit change nothing', () => {
     assert.deepEqual(step.effects, []);
   }
 });
+
+test('a down that failed can be said again, and nothing is retried meanwhile', () => {
+  const failure = { code: 'network-failed', detail: 'busy' } as const;
+  const stuck = walk([...connect, { type: 'down' }, { type: 'clean-failed', failure }]).model;
+  assert.equal(stuck.state, 'failed');
+  assert.deepEqual(stuck.why, failure);
+  assert.deepEqual(walk([{ type: 'retry' }, { type: 'timer' }], immediately, stuck).effects, []);
+  assert.deepEqual(walk([{ type: 'traffic' }], onDemand, stuck).effects, ['answer-waiting']);
+  const again = walk([{ type: 'down' }, { type: 'cleaned' }], immediately, stuck);
+  assert.ok(again.effects.includes('clean'));
+  assert.equal(again.model.state, 'disconnected');
+});
+
+test('a packet that asks while a connection on demand is prepared is not forgotten', () => {
+  const { model, effects } = walk([{ type: 'up' }, { type: 'traffic' }, { type: 'prepared' }], onDemand);
+  assert.equal(model.phase, 'agreeing');
+  assert.ok(effects.includes('agree'));
+});
+
+test('packets for a connection that was refused are answered', () => {
+  const refused = walk([
+    { type: 'up' },
+    { type: 'prepared' },
+    { type: 'closed', reason: { code: 'authentication-failed' } },
+  ]).model;
+  assert.deepEqual(walk([{ type: 'traffic' }], onDemand, refused).effects, ['answer-waiting']);
+});
+
+test('a connection on demand whose adapter dies is prepared anew', () => {
+  const waiting = walk([{ type: 'up' }, { type: 'prepared' }], onDemand).model;
+  const reason = { code: 'adapter-failed', detail: 'gone' } as const;
+  const { model, effects } = walk([{ type: 'closed', reason }, { type: 'timer' }], onDemand, waiting);
+  assert.equal(model.phase, 'preparing');
+  assert.ok(effects.includes('prepare'));
+});

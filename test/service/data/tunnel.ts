@@ -6,7 +6,7 @@ import { parseAddress, parsePrefix, prefixToRange } from '../../../main/engine/p
 import type { PolicyRow } from '../../../main/engine/policy/row.ts';
 import { selectorForFamily } from '../../../main/engine/policy/selector.ts';
 import type { PolicyTable } from '../../../main/engine/policy/table.ts';
-import { type EspAlgorithm, keyLengths } from '../../../main/engine/sa/parameters.ts';
+import { type Encapsulation, type EspAlgorithm, keyLengths } from '../../../main/engine/sa/parameters.ts';
 import { DataThread } from '../../../main/service/data/proxy.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
 
@@ -34,12 +34,12 @@ export interface Tunnel {
   readonly one: TunnelEnd;
   readonly other: TunnelEnd;
   /** Installs a pair of SAs at both ends; `spi` and the one behind it are used. */
-  installKeys(spi: number, algorithm: EspAlgorithm): void;
+  installKeys(spi: number, algorithm: EspAlgorithm, encapsulation?: Encapsulation): void;
   close(): Promise<void>;
 }
 
 export const association = 1;
-const peer = 1;
+export const peer = 1;
 let count = 0;
 
 export async function openTunnel(mtu = 1400): Promise<Tunnel> {
@@ -110,9 +110,9 @@ export async function openTunnel(mtu = 1400): Promise<Tunnel> {
   return {
     one,
     other,
-    installKeys(spi, algorithm) {
-      install(one, other, spi, algorithm, 1);
-      install(other, one, spi + 1, algorithm, 2);
+    installKeys(spi, algorithm, encapsulation = 'udp') {
+      install(one, other, { spi, algorithm, encapsulation }, 1);
+      install(other, one, { spi: spi + 1, algorithm, encapsulation }, 2);
     },
     async close() {
       for (const end of ends) {
@@ -137,23 +137,26 @@ process.once('exit', () => {
 });
 
 /** Keys for one direction, made from `seed`, at both its ends: the receiver first. */
-function install(from: TunnelEnd, to: TunnelEnd, spi: number, algorithm: EspAlgorithm, seed: number): void {
+function install(
+  from: TunnelEnd,
+  to: TunnelEnd,
+  sa: { readonly spi: number; readonly algorithm: EspAlgorithm; readonly encapsulation: Encapsulation },
+  seed: number,
+): void {
   const parametersAt = (end: TunnelEnd) => {
-    const keyMaterial = end.secrets.allocate(keyLengths[algorithm] + 4);
+    const keyMaterial = end.secrets.allocate(keyLengths[sa.algorithm] + 4);
     for (let index = 0; index < keyMaterial.length; index++)
-      keyMaterial[index] = (seed * 37 + spi + index) & 0xff;
+      keyMaterial[index] = (seed * 37 + sa.spi + index) & 0xff;
     const every = [selectorForFamily(4), selectorForFamily(6)];
     return {
+      ...sa,
       association,
-      spi,
-      algorithm,
       keyMaterial,
       lifetime: {},
       replayWindow: 1024,
       localSelectors: every,
       remoteSelectors: every,
       peer,
-      encapsulation: 'udp' as const,
     };
   };
   to.thread.installInbound(parametersAt(to));

@@ -35,7 +35,7 @@ test('a user’s questions come one after the other; leaving ends the one that i
     writeFileSync(program, `#!/bin/sh\necho x >> ${asked}\nexec sleep 60\n`, { mode: 0o755 });
     const appeared = new Promise<void>((resolve) => {
       const watcher = watch(directory, () => {
-        if (!existsSync(asked)) return;
+        if (!existsSync(asked) || readFileSync(asked, 'utf8') === '') return;
         watcher.close();
         resolve();
       });

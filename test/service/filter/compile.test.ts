@@ -30,6 +30,7 @@ function contribution(change: Partial<Contribution> = {}): Contribution {
     lockdown: false,
     captureAll: false,
     gateway: undefined,
+    underlay: undefined,
     routed: true,
     virtualAddresses: [],
     dnsServers: [],

@@ -1,0 +1,71 @@
+// What a client connection contributes to the tunnel, from its profile and what the latest agreement said.
+import {
+  type AddressRange,
+  everyAddress,
+  type IpAddress,
+  parsePrefix,
+  prefixToRange,
+} from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
+import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { Profile } from '../profile/contract.ts';
+import type { StatedContribution } from '../tunnel/contribution.ts';
+import type { ReachableGateway } from '../tunnel/tunnel.ts';
+
+export interface ClientConnectionNow {
+  readonly association: AssociationId;
+  /** Remote addresses of the latest agreement; empty: there was none. */
+  readonly carried: readonly AddressRange[];
+  /** undefined: there is no way to the gateway. */
+  readonly reached: ReachableGateway | undefined;
+  readonly virtualAddresses: readonly IpAddress[];
+  readonly dnsServers: readonly IpAddress[];
+  /** Of the latest agreement; undefined: there was none. */
+  readonly encapsulation: Encapsulation | undefined;
+  /** There is an SA to seal with. */
+  readonly sealing: boolean;
+  readonly everConnected: boolean;
+}
+
+export function clientContribution(profile: Profile, now: ClientConnectionNow): StatedContribution {
+  const wanted = new AddressSet(protectedRanges(profile, now.carried));
+  const carried = new AddressSet(now.carried);
+  const remote = carried.isEmpty ? wanted : wanted.intersect(carried);
+  const block = profile.failClosed.whenDown === 'block';
+  const routed = now.sealing || profile.start === 'on-demand' || (now.everConnected && block);
+  return {
+    profile: profile.name,
+    rows: profile.filter,
+    protections: [
+      {
+        association: now.association,
+        label: `what ${profile.name} protects`,
+        local: [],
+        remote: remote.ranges,
+      },
+    ],
+    association: now.association,
+    uncarried: wanted.subtract(remote).ranges,
+    allowLocalNetwork: profile.failClosed.allowLocalNetwork,
+    defaultAction: profile.defaultAction,
+    failClosed: block,
+    lockdown: profile.failClosed.lockdown,
+    captureAll: profile.network.capture === 'all',
+    gateway: now.reached?.endpoint,
+    underlay: now.reached?.underlay,
+    encapsulation: now.encapsulation,
+    routed,
+    virtualAddresses: now.virtualAddresses,
+    dnsServers: profile.network.dns && routed ? now.dnsServers : [],
+    mtu: profile.network.mtu,
+  };
+}
+
+function protectedRanges(
+  { network: { protect } }: Profile,
+  carried: readonly AddressRange[],
+): readonly AddressRange[] {
+  if (protect === 'everything') return [everyAddress(4), everyAddress(6)];
+  if (protect === 'gateway') return carried;
+  return protect.map((text) => prefixToRange(parsePrefix(text)!));
+}

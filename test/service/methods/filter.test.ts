@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { UserFilter } from '../../../main/service/filter/user-filter.ts';
+import {
+  addRow,
+  explain,
+  type FilterParts,
+  listFilter,
+  removeRow,
+} from '../../../main/service/methods/filter.ts';
+import { connect, type Office, openOffice, startGateway } from '../connection/office.ts';
+
+let office: Office;
+let parts: FilterParts;
+beforeEach(() => {
+  office = openOffice();
+  const { terminal } = office;
+  parts = {
+    tunnel: terminal.tunnel,
+    host: terminal.host,
+    userFilter: terminal.userFilter,
+    profileExists: (name) => name === 'office',
+    profileOf: (association) =>
+      terminal.connections.connections.find((connection) => connection.association === association)?.profile
+        .name,
+  };
+});
+afterEach(() => office.close());
+
+const web = {
+  action: 'BYPASS',
+  source: 'any',
+  destination: '10.1.0.7',
+  protocol: 'tcp',
+  destinationPorts: '80',
+} as const;
+
+test("the user's rows come first, in their order, are stored, and are in force at once", async () => {
+  await startGateway(office);
+  await connect(office);
+  const first = await addRow(parts, { row: web });
+  const second = await addRow(parts, {
+    row: { ...web, destinationPorts: '25', action: 'DISCARD' },
+    position: 0,
+  });
+  const { rows } = await listFilter(parts);
+  assert.deepEqual(
+    rows.slice(0, 2).map(({ id, removable }) => [id, removable]),
+    [
+      [second.id, true],
+      [first.id, true],
+    ],
+  );
+  assert.deepEqual(
+    office.terminal.thread.table.rows.slice(0, 2).map(({ action }) => action),
+    ['DISCARD', 'BYPASS'],
+  );
+  const stored = new UserFilter(join(office.terminal.directory, 'filter.toml'));
+  assert.deepEqual(
+    stored.rows.map(({ row }) => row.action),
+    ['DISCARD', 'BYPASS'],
+  );
+  await removeRow(parts, second.id);
+  assert.equal(office.terminal.thread.table.rows[0]?.action, 'BYPASS');
+  await assert.rejects(removeRow(parts, second.id), { failure: { code: 'row-not-found', id: second.id } });
+  await assert.rejects(removeRow(parts, 'office-protect-1'), (error: { failure: { code: string } }) => {
+    assert.equal(error.failure.code, 'row-not-removable');
+    return true;
+  });
+});
+
+test('a row that means nothing is refused and not stored', async () => {
+  await assert.rejects(
+    addRow(parts, { row: { ...web, destination: 'nonsense' } }),
+    (error: { failure: { code: string } }) => {
+      assert.equal(error.failure.code, 'row-invalid');
+      return true;
+    },
+  );
+  assert.deepEqual(parts.userFilter.rows, []);
+});
+
+test('explain names the row that decides, and who enforces it', async () => {
+  await startGateway(office);
+  await connect(office);
+  const { id } = await addRow(parts, { row: web });
+  const decided = async (destinationPort: number, destination = '10.1.0.7') => {
+    const { explanations } = await explain(parts, { destination, protocol: 'tcp', destinationPort });
+    const { rowId, action, enforcedBy, profile } = explanations[0]!;
+    return { rowId, action, enforcedBy, profile };
+  };
+  assert.deepEqual(await decided(80), {
+    rowId: id,
+    action: 'BYPASS',
+    enforcedBy: 'engine',
+    profile: undefined,
+  });
+  assert.partialDeepStrictEqual(await decided(443), {
+    action: 'PROTECT',
+    enforcedBy: 'engine',
+    profile: 'office',
+  });
+  assert.partialDeepStrictEqual(await decided(443, '198.51.100.1'), {
+    action: 'BYPASS',
+    enforcedBy: 'nobody',
+  });
+});
