@@ -49,6 +49,17 @@ export async function endApp(app: ElectronApplication): Promise<void> {
     forced = true;
     process?.kill('SIGKILL');
   }, 15_000);
+  if (process?.exitCode === null && process.signalCode === null) {
+    const ended = new Promise<void>((resolve) => app.once('close', () => resolve()));
+    // Not Playwright's close: what it evaluates interrupts whatever JavaScript runs, and quitting there destroys a
+    // socket in the middle of Node's reading from it, which Node answers with an exception. Nothing else can do that.
+    const quit = app.evaluate((electron) => {
+      setTimeout(() => electron.app.quit(), 0);
+    });
+    // Where the app was faster than its answer, its end is what counts.
+    quit.catch(() => undefined);
+    await ended;
+  }
   await app.close();
   clearTimeout(timer);
   if (forced) throw new Error('the app did not end by itself');
