@@ -112,6 +112,15 @@ export const explanationSchema = z.object({
   sourcePort: z.number().int().optional(),
   destinationPort: z.number().int().optional(),
   action: actionSchema,
+  /** What becomes of the packet now: a PROTECT row alone seals nothing. */
+  outcome: z.enum([
+    'sealed',
+    'waits-for-agreement',
+    'outside-selectors',
+    'passed',
+    'dropped',
+    'not-in-force',
+  ]),
   rowId: z.string(),
   rowLabel: z.string(),
   origin: z.string(),

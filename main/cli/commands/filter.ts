@@ -167,17 +167,24 @@ async function explain(
   return undefined;
 }
 
+const outcomeWords: Readonly<Record<Explanation['outcome'], string>> = {
+  sealed: 'sealed',
+  'waits-for-agreement': 'kept back until there is an SA',
+  'outside-selectors': 'dropped, since the gateway does not carry it',
+  passed: 'passed as it is',
+  dropped: 'dropped',
+  'not-in-force': 'not in force, since nothing is connected',
+};
+
 function explanationLines(explanation: Explanation, style: Style): string[] {
   const port = (explanation.destinationPort ?? 0) === 0 ? '' : ` port ${explanation.destinationPort}`;
   const packet = `${explanation.source} → ${explanation.destination} ${explanation.protocol}${port}`;
+  const consequence = outcomeWords[explanation.outcome];
   const by = {
     engine: explanation.spi === undefined ? '' : `, by SA ${explanation.spi}`,
     firewall: ", by the system's firewall",
     nobody: ", by the system's own path",
-  }[explanation.enforcedBy];
-  const consequence = { PROTECT: 'sealed', BYPASS: 'passed as it is', DISCARD: 'dropped' }[
-    explanation.action
-  ];
+  }[explanation.outcome === 'not-in-force' ? 'engine' : explanation.enforcedBy];
   return [
     `${packet}: ${styledAction(explanation.action, style)} (${consequence}${by})`,
     `  row ${explanation.rowId} "${explanation.rowLabel}" of ${explanation.origin}: ${explanation.reason}`,

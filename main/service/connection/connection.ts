@@ -75,6 +75,7 @@ export class Connection implements AgreementParty {
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
+  #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
@@ -110,6 +111,11 @@ export class Connection implements AgreementParty {
 
   up(): void {
     this.#dispatch({ type: 'up' });
+  }
+
+  /** Resolves when what is protected is shut, as far as it is known, or when that has failed. */
+  get shut(): Promise<void> {
+    return this.#shut;
   }
 
   /** Resolves when the computer is as it was before. Rejects where a part of it is not; call it again then. */
@@ -278,15 +284,27 @@ export class Connection implements AgreementParty {
   }
 
   async #prepare(isCurrent: () => boolean): Promise<void> {
+    const shut = Promise.withResolvers<void>();
+    this.#shut = shut.promise;
+    try {
+      await this.#shutAndOpen(isCurrent, shut.resolve);
+    } finally {
+      shut.resolve();
+    }
+  }
+
+  async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
     const opening = this.#openTunnel();
     // A look-up may take long: what is protected is shut before.
     const shutting = this.#namesGateway ? this.#contribute() : undefined;
+    shutting?.then(shut, shut);
     const reaching = this.#reach();
     const [reached] = await Promise.allSettled([reaching, opening, shutting]);
     if (!isCurrent()) return;
     this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
     // Also where there is no way to the gateway, what is protected is shut.
     await this.#contribute();
+    shut();
     await opening;
     if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
   }

@@ -13,6 +13,7 @@ import {
   dnsConfiguration,
   failClosedConfiguration,
   gatewaysOf,
+  isRouted,
   translationSources,
   tunnelConfiguration,
   tunnelMtu,
@@ -166,6 +167,18 @@ export class Tunnel {
   }
 
   /**
+   * The gateway assigned a connection its addresses: packets that wait for the SA leave with them as soon as there is
+   * one, although the computer does not have them yet.
+   */
+  assigned(profile: string, virtualAddresses: readonly IpAddress[]): void {
+    const former = this.#contributions.get(profile);
+    if (former === undefined || this.#latestTerminal === undefined) return;
+    this.#contributions.set(profile, { ...former, virtualAddresses });
+    const translation = translationSources([...this.#contributions.values()], this.#latestTerminal);
+    this.#session?.data.setTranslation(translation);
+  }
+
+  /**
    * Takes a connection's part away; with the last one everything is as it was before the first. Where something could
    * not be taken back this rejects, and another call tries again what is left.
    */
@@ -257,7 +270,7 @@ export class Tunnel {
     const { host } = this.#surroundings;
     const applied = this.#applied;
     if (applied.dns === undefined) this.#resolvers = this.#surroundings.nameServers();
-    const localPorts = this.#session?.data.information.localPorts ?? [];
+    const localPorts = this.#session?.data.information.localPorts;
     const wanted = failClosedConfiguration(this.#composition, localPorts, this.#resolvers);
     const text = JSON.stringify(wanted);
     if (applied.failClosed?.text === text) return;
@@ -291,7 +304,8 @@ export class Tunnel {
   }
 
   async #applyBypass(): Promise<void> {
-    const { contributions, filter, configuration } = this.#composition;
+    const composition = this.#composition;
+    const { contributions, filter, configuration } = composition;
     const underlay = underlayOf(contributions);
     const data = this.#session?.data;
     if (data === undefined || underlay === undefined) return;
@@ -304,7 +318,7 @@ export class Tunnel {
     const text = JSON.stringify({ ...link, prefixes: filter.routed.map(formatPrefix) });
     await this.#change(
       'bypass',
-      text,
+      isRouted(composition) ? text : undefined,
       async () => data.setBypassLinks([link]),
       async () => data.setBypassLinks([]),
     );

@@ -212,17 +212,22 @@ test('when_down = "bypass": while reconnecting, what is protected goes its own w
   const { terminal, wire, clock } = office;
   assert.deepEqual(terminal.host.tunnel?.routedPrefixes, ['10.1.0.0/24']);
   assert.deepEqual(terminal.host.failClosed?.protectedPrefixes, []);
+  assert.deepEqual(terminal.host.failClosed?.tappedPrefixes, ['10.1.0.0/24']);
   wire.cut = true;
   terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
   await clock.advance(5000);
   assert.equal(connection.model.state, 'reconnecting');
   assert.equal(terminal.host.tunnel, undefined);
+  assert.deepEqual(terminal.host.failClosed?.tappedPrefixes, [], 'answers reach the system');
+  assert.deepEqual(terminal.thread.bypassLinks, [], 'and nobody else');
   assert.equal(terminal.host.dns, undefined, 'nobody asks a name server that cannot be reached');
   assert.equal(connectionStatus(connection, terminal.tunnel).protectedTraffic, 'clear');
   wire.cut = false;
   await clock.advance(60_000);
   assert.equal(connection.model.state, 'connected');
   assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  assert.deepEqual(tappedOf(office), ['10.1.0.0/24']);
+  assert.equal(terminal.thread.bypassLinks.length, 1);
 });
 
 test('a rekeyed child with other networks is followed by the filter and by what is shut', async () => {
@@ -244,4 +249,8 @@ test('a rekeyed child with other networks is followed by the filter and by what 
 /** Read anew: what was asserted before says nothing of it. */
 function tunnelOf({ terminal }: Office) {
   return terminal.host.tunnel;
+}
+
+function tappedOf({ terminal }: Office) {
+  return terminal.host.failClosed?.tappedPrefixes;
 }
