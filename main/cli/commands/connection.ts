@@ -114,8 +114,8 @@ async function down(context: CommandContext, profile: string | undefined): Promi
   });
 }
 
-/** Root's are all of them. */
-async function ownConnections(client: ControlClient): Promise<string[]> {
+/** Those of the user that are up or blocked; root's are all of them. */
+export async function ownConnections(client: ControlClient): Promise<string[]> {
   const uid = process.getuid?.();
   const { connections } = await client.call('status', {});
   return connections
