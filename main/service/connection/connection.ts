@@ -180,6 +180,7 @@ export class Connection implements AgreementParty {
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
     this.#dnsServers = details.dns;
+    this.#surroundings.tunnel.assigned(this.profile.name, details.virtualAddresses);
     this.#options.changed();
   }
   childInstalled(

@@ -7,6 +7,7 @@ import {
   prefixToRange,
 } from '../../../main/engine/packet/address.ts';
 import { AddressSet } from '../../../main/engine/packet/address-set.ts';
+import type { Connection } from '../../../main/service/connection/connection.ts';
 import { listAssociations } from '../../../main/service/methods/associations.ts';
 import { connectionStatus } from '../../../main/service/methods/status.ts';
 import {
@@ -126,6 +127,34 @@ test('on demand, the first packet makes the connection', async () => {
   terminal.thread.needAgreement(connection.association);
   await clock.advance(100);
   assert.equal(connection.model.state, 'connected');
+});
+
+test('the packet that waits leaves with the address just assigned, also with another one after a reconnect', async () => {
+  const gateway = await startGateway(office);
+  const profile = profileFrom(terminalText, ['networks', 'start = "on-demand"\nnetworks']);
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  const { thread } = terminal;
+  const atInstallation: (string | undefined)[] = [];
+  const install = thread.installOutbound.bind(thread);
+  thread.installOutbound = (parameters) => {
+    const { virtual4 } = thread.translation;
+    atInstallation.push(virtual4 && formatAddress(virtual4));
+    install(parameters);
+  };
+  thread.needAgreement(connection.association);
+  await clock.advance(100);
+  assert.deepEqual(atInstallation, ['10.99.0.1']);
+
+  terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
+  await clock.advance(1);
+  gateway.assign('somebody who was quicker', true, false);
+  await clock.advance(10_000);
+  assert.equal(connection.model.state, 'connected');
+  const [second] = connection.details!.virtualAddresses;
+  assert.deepEqual(atInstallation, ['10.99.0.1', formatAddress(second!)]);
+  assert.notEqual(atInstallation[1], atInstallation[0]);
 });
 
 test('on demand, a gateway that is silent is asked again by the next packet', async () => {
