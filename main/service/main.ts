@@ -49,9 +49,18 @@ async function main(): Promise<void> {
   } catch (error) {
     // What a person can act on is one line; anything else keeps its stack for whoever mends it.
     const known = error instanceof InvalidFileError || (error instanceof Error && error.name !== 'TypeError');
-    process.stderr.write(`sealnic service: ${known ? error.message : ((error as Error)?.stack ?? error)}\n`);
+    const text = known ? plainMessage(error) : ((error as Error)?.stack ?? error);
+    process.stderr.write(`sealnic service: ${text}\n`);
     process.exitCode = error instanceof ServiceOptionError ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+/** "EACCES: permission denied, mkdir '/var/lib/sealnic'" in words. */
+function plainMessage(error: Error): string {
+  const { errno, code, path } = error as NodeJS.ErrnoException;
+  if (errno === undefined || path === undefined) return error.message;
+  const refused = code === 'EACCES' || code === 'EPERM';
+  return `${path} cannot be used: ${getSystemErrorMessage(errno)}${refused ? '; the service runs as root' : ''}`;
 }
 
 /** A person who names a file waits for what is in it: better no service than one without it. */

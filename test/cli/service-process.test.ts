@@ -77,6 +77,16 @@ describe('the service’s process', () => {
     assert.match(stderr, /^sealnic service: .*missing\.toml cannot be read: no such file or directory\n$/);
   });
 
+  test('a place that the system refuses is said in words', () => {
+    const configuration = join(directory, 'elsewhere.toml');
+    writeFileSync(configuration, `[service]\nstate_directory = "${configuration}/state"\n`);
+    assert.deepEqual(run(service, '--check', '--config', configuration), {
+      status: 1,
+      stdout: '',
+      stderr: `sealnic service: ${configuration}/state cannot be used: not a directory\n`,
+    });
+  });
+
   test('repair gives up what a dead service was doing: the next one does not connect again', () => {
     const remembered = join(directory, 'state', 'wanted.json');
     writeFileSync(remembered, JSON.stringify([{ profile: 'office', owner: 0, text: clientProfile }]));
