@@ -103,6 +103,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });
       profiles.remove(profile);
+      connections.forget(profile);
       return {};
     },
 
