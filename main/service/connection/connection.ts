@@ -217,7 +217,10 @@ export class Connection implements AgreementParty {
   #dispatch(event: ConnectionEvent): void {
     if (this.#abandoned) return;
     const before = this.#model;
-    const policy = { start: this.profile.start, keepTrying: this.keepTrying };
+    const { start, failClosed } = this.profile;
+    // What goes its own way while the gateway is silent asks for nothing: the connection has to come back by itself.
+    const passes = start === 'on-demand' && failClosed.whenDown === 'bypass';
+    const policy = { start, keepTrying: this.keepTrying || passes };
     const { model, effects } = stepConnection(before, event, policy, this.#surroundings.now());
     this.#model = model;
     if (model.state !== before.state) {
@@ -406,7 +409,7 @@ export class Connection implements AgreementParty {
   }
 
   #contribution() {
-    const { everConnected } = this.#model;
+    const { everConnected, phase, attempts } = this.#model;
     return clientContribution(this.profile, {
       association: this.association,
       carried: this.#carried,
@@ -416,6 +419,7 @@ export class Connection implements AgreementParty {
       encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     });
   }
 }

@@ -175,6 +175,56 @@ test('on demand, a gateway that is silent is asked again by the next packet', as
   assert.equal(connection.model.state, 'connected');
 });
 
+test('on demand with when_down = "bypass": what asked in vain goes its own way, and asks again after a while', async () => {
+  office.wire.cut = true;
+  const profile = profileFrom(
+    terminalText,
+    ['networks', 'start = "on-demand"\nnetworks'],
+    ['[gateway]', 'when_down = "bypass"\n[gateway]'],
+  );
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(10_200);
+  assert.equal(connection.model.phase, 'backing-off');
+  assert.equal(tunnelOf(office), undefined);
+  assert.equal(connectionStatus(connection, terminal.tunnel).protectedTraffic, 'clear');
+  office.wire.cut = false;
+  await startGateway(office);
+  await clock.advance(30_000);
+  assert.equal(connection.model.phase, 'waiting-for-traffic');
+  assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(100);
+  assert.equal(connection.model.state, 'connected');
+  office.wire.cut = true;
+  terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
+  await clock.advance(12_000);
+  assert.equal(connection.model.state, 'reconnecting');
+  assert.equal(tunnelOf(office), undefined);
+  await clock.advance(5000);
+  assert.equal(tunnelOf(office), undefined, 'also while it tries again by itself');
+});
+
+test('on demand with when_down = "bypass": a refusal ends it, in the clear', async () => {
+  await startGateway(office);
+  const profile = profileFrom(
+    terminalText,
+    ['networks', 'start = "on-demand"\nnetworks'],
+    ['[gateway]', 'when_down = "bypass"\n[gateway]'],
+    ['secret = "office"', 'secret = "wrong"'],
+  );
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(1000);
+  assert.equal(connection.model.phase, 'stopped');
+  assert.equal(tunnelOf(office), undefined);
+});
+
 test('everything: the local network passes, the rest is shut; what the gateway does not carry is discarded', async () => {
   await startGateway(
     office,
