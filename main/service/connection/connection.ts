@@ -67,6 +67,7 @@ export class Connection implements AgreementParty {
   #reached: ReachableGateway | undefined;
   #details: IkeDetails | undefined;
   #remoteSelectors: readonly TrafficSelector[] = [];
+  #localFamilies: ReadonlySet<4 | 6> = new Set();
   /** Of the latest agreement; kept while there is none, so that what was protected stays so. */
   #carried: readonly AddressRange[];
   #virtualAddresses: readonly IpAddress[] = [];
@@ -103,6 +104,10 @@ export class Connection implements AgreementParty {
   }
   get remoteSelectors(): readonly TrafficSelector[] {
     return this.#remoteSelectors;
+  }
+  /** Of those that packets are sealed from: a virtual address, or the computer's own. Empty: nothing was agreed. */
+  get localFamilies(): ReadonlySet<4 | 6> {
+    return this.#localFamilies;
   }
   /** What a later connection of the profile should protect until it knows better. */
   get carried(): readonly AddressRange[] {
@@ -189,6 +194,7 @@ export class Connection implements AgreementParty {
   ): void {
     if (direction === 'inbound') return;
     this.#encapsulation = child.encapsulation;
+    this.#localFamilies = new Set(child.localSelectors.map(({ addresses }) => addresses.first.family));
     const isNew = this.#learnSelectors(child.remoteSelectors);
     this.#childInstalled = true;
     this.#dispatch({ type: 'established' });

@@ -1,7 +1,13 @@
 // The tunnel that all connections of the service share: one adapter, one data thread, one filter. Composes what the
 // connections contribute and brings the computer from one composition to the next, one change at a time; what must
 // stay shut is shut before anything is opened.
-import { type Endpoint, formatAddress, formatPrefix, type IpAddress } from '../../engine/packet/address.ts';
+import {
+  type AddressRange,
+  type Endpoint,
+  formatAddress,
+  formatPrefix,
+  type IpAddress,
+} from '../../engine/packet/address.ts';
 import type { HostNetwork, TerminalInformation } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
@@ -40,6 +46,8 @@ export interface TunnelState {
   readonly mtu: number | undefined;
   readonly virtualAddresses: readonly IpAddress[];
   readonly filter: CompiledFilter;
+  /** What should be protected, but no gateway carries. */
+  readonly uncarried: readonly AddressRange[];
   /** Protected destinations are shut on every other link. */
   readonly failClosed: boolean;
   /** What is protected enters the adapter, where it leaves sealed or not at all. */
@@ -106,6 +114,7 @@ export class Tunnel {
       mtu: this.#mtu,
       virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
       filter: this.#filter,
+      uncarried: contributions.flatMap(({ uncarried }) => uncarried),
       failClosed: this.#applied.failClosed?.shuts ?? false,
       routed: this.#applied.tunnel !== undefined,
       underlayInterface: underlayOf(contributions)?.interfaceName,

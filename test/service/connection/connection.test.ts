@@ -231,7 +231,7 @@ test('everything: the local network passes, the rest is shut; what the gateway d
     profileFrom(gatewayText, ['networks = ["10.1.0.0/24"]', 'networks = ["0.0.0.0/0"]']),
   );
   const profile = profileFrom(terminalText, ['["10.1.0.0/24"]', '"everything"']);
-  await connect(office, profile);
+  const connection = await connect(office, profile);
   const { host, thread } = office.terminal;
   const shut = new AddressSet(
     host.failClosed!.protectedPrefixes.map((text) => prefixToRange(parsePrefix(text)!)),
@@ -249,6 +249,36 @@ test('everything: the local network passes, the rest is shut; what the gateway d
   const rows = new Map(thread.table.rows.map((row) => [row.id, row]));
   assert.equal(rows.get('office-uncarried')?.action, 'DISCARD');
   assert.equal(rows.get('office-uncarried')?.remote[0]?.first.family, 6);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  const sealed = details?.protectedPrefixes ?? [];
+  assert.ok(sealed.includes('0.0.0.0/1'), sealed.join());
+  assert.ok(!sealed.some((prefix) => prefix.includes(':')), 'the gateway carries no IPv6');
+  assert.ok(details?.uncarriedPrefixes?.includes('::/0'), details?.uncarriedPrefixes?.join());
+});
+
+test('everything, and the gateway carries one network: only that is sealed', async () => {
+  await startGateway(office);
+  const profile = profileFrom(terminalText, ['["10.1.0.0/24"]', '"everything"']);
+  const connection = await connect(office, profile);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  assert.deepEqual(details?.protectedPrefixes, ['10.1.0.0/24']);
+  assert.ok((details?.uncarriedPrefixes?.length ?? 0) > 0);
+});
+
+test('a gateway that carries IPv6 seals none of it from a computer that sends only from IPv4', async () => {
+  await startGateway(
+    office,
+    profileFrom(gatewayText, ['networks = ["10.1.0.0/24"]', 'networks = ["10.1.0.0/24", "2001:db8::/32"]']),
+  );
+  const profile = profileFrom(
+    terminalText,
+    ['["10.1.0.0/24"]', '["10.1.0.0/24", "2001:db8::/32"]'],
+    ['networks', 'virtual_address = false\nnetworks'],
+  );
+  const connection = await connect(office, profile);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  assert.deepEqual(details?.protectedPrefixes, ['10.1.0.0/24']);
+  assert.deepEqual(details?.uncarriedPrefixes, ['2001:db8::/32']);
 });
 
 test('networks of the gateway: what it says is protected, and stays shut while it is away', async () => {
@@ -318,7 +348,8 @@ test('a rekeyed child with other networks is followed by the filter and by what 
     ...selector,
     addresses: { first: selector.addresses.first, last: selector.addresses.first },
   }));
-  connection.childInstalled({ remoteSelectors: narrower } as never, 'both');
+  const { localSelectors } = child!.parameters;
+  connection.childInstalled({ localSelectors, remoteSelectors: narrower } as never, 'both');
   await office.clock.advance(10);
   const prefix = `${formatAddress(narrower[0]!.addresses.first)}/32`;
   assert.deepEqual(terminal.host.failClosed?.protectedPrefixes, [prefix]);
