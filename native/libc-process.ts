@@ -5,6 +5,8 @@ import { close, open, openFlag } from './libc-io.ts';
 export const getuid = bindLibc<() => number>('uint getuid()');
 export const geteuid = bindLibc<() => number>('uint geteuid()');
 export const gettid = bindLibc<() => number>('int gettid()');
+/** Lets whatever else waits for this processor go first; always 0. */
+export const schedYield = bindLibc<() => number>('int sched_yield()');
 const setns = bindLibc<(descriptor: number, kind: number) => number>('int setns(int descriptor, int kind)');
 const ifNameToIndex = bindLibc<(name: string) => number>('uint if_nametoindex(const char *name)');
 

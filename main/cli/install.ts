@@ -1,8 +1,12 @@
 // Installs the service under systemd: its unit, the polkit action for administrators, and the group that may connect.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ControlError } from '../control/failure.ts';
+import { ownConnections } from './commands/connection.ts';
+import { readReport } from './commands/doctor.ts';
 import { serviceProgram } from './launcher.ts';
 import type { CommandContext } from './terminal.ts';
+import { wordsOf } from './words.ts';
 
 const unitPath = '/etc/systemd/system/sealnic.service';
 const polkitPath = '/usr/share/polkit-1/actions/org.sealnic.policy';
@@ -31,18 +35,58 @@ export async function installService(context: CommandContext, root: string | und
   return 0;
 }
 
-/** Ends the service and removes what installService wrote. */
+/**
+ * Ends the connections and the service and removes what installService wrote. Where protected traffic cannot be freed,
+ * nothing is removed: without the service there would be nothing left to free it.
+ */
 export async function uninstallService(context: CommandContext, root: string | undefined): Promise<number> {
-  if (root === undefined && !isRoot(context)) return 4;
-  if (root === undefined)
-    await context.launcher.runProgram('systemctl', ['disable', '--now', 'sealnic.service']);
+  const { terminal, launcher } = context;
+  if (root === undefined) {
+    if (!isRoot(context)) return 4;
+    const problem = await freeComputer(context);
+    if (problem !== undefined) {
+      terminal.writeError(
+        `sealnic: ${problem}, so nothing is removed.\n` +
+          '  Try: sealnic down, or without a service: sealnic doctor --repair\n',
+      );
+      return 1;
+    }
+    await launcher.runProgram('systemctl', ['disable', '--now', 'sealnic.service']);
+  }
   rmSync(join(root ?? '/', unitPath), { force: true });
   rmSync(join(root ?? '/', polkitPath), { force: true });
-  if (root === undefined) await context.launcher.runProgram('systemctl', ['daemon-reload']);
-  context.terminal.write(
+  if (root === undefined) await launcher.runProgram('systemctl', ['daemon-reload']);
+  terminal.write(
     `The service is removed. Profiles stay in ${profileDirectory}, secrets in /var/lib/sealnic.\n`,
   );
   return 0;
+}
+
+/** Lifts every block, with the service or, where it is dead, without it. Gives what stands in the way. */
+async function freeComputer(context: CommandContext): Promise<string | undefined> {
+  const { terminal } = context;
+  let connection = '';
+  try {
+    await context.withService(async (client) => {
+      for (const profile of await ownConnections(client)) {
+        connection = profile;
+        await client.call('connection.down', { profile });
+        terminal.write(`${profile}: disconnected\n`);
+      }
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    if (error.failure.code !== 'no-service') {
+      const { what } = wordsOf(error.failure);
+      return `${connection === '' ? 'The connections' : connection} could not be ended (${what.replace(/\.$/, '')})`;
+    }
+  }
+  const { exitCode, output } = await context.launcher.runTask(['--repair']);
+  const repaired = exitCode === 0 ? readReport(output)?.repaired : undefined;
+  if (repaired === undefined) return 'What a dead service left behind could not be undone';
+  for (const text of repaired) terminal.write(`undone: ${text}\n`);
+  return undefined;
 }
 
 function isRoot(context: CommandContext): boolean {

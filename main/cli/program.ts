@@ -6,7 +6,7 @@ import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
 import { addAssociationCommands } from './commands/associations.ts';
 import { addCaptureCommand } from './commands/capture.ts';
-import { addConnectionCommands, UpError } from './commands/connection.ts';
+import { AdvisedError, addConnectionCommands, UpError } from './commands/connection.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
 import { addProfileCommands } from './commands/profiles.ts';
@@ -104,11 +104,11 @@ function reportError(program: Command, world: World, error: unknown): number {
   const json = program.opts<{ json?: true }>().json === true;
   if (error instanceof ControlError) {
     const words = wordsOf(error.failure);
-    const next = [words.next, error instanceof UpError ? error.remains : undefined]
-      .filter(Boolean)
-      .join('\n  ');
+    const advice = error instanceof AdvisedError ? error.advice : words.next;
+    const next = [advice, error instanceof UpError ? error.remains : undefined].filter(Boolean).join('\n  ');
     report(world, json, { ...error.failure, message: words.what }, words.what, next);
-    return exitCodeOf(error.failure);
+    // A row is made of arguments: what is wrong with it is wrong use.
+    return error.failure.code === 'row-invalid' ? exitCodes.usage : exitCodeOf(error.failure);
   }
   if (error instanceof UsageError) {
     report(world, json, { code: 'usage', message: error.message }, error.message);

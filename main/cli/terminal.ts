@@ -1,4 +1,5 @@
 // What the commands see of the world: standard streams, the terminal's size, the clock, and how a service is reached.
+import { getSystemErrorMessage } from 'node:util';
 import type { ControlClient } from '../control/client.ts';
 import { ControlError } from '../control/failure.ts';
 import type { Style } from './style.ts';
@@ -47,6 +48,12 @@ export interface Launcher {
 /** Wrong use of the command: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** Why the system did not do it, in words: "no such file or directory". */
+export function systemReason(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  return errno === undefined ? message : getSystemErrorMessage(errno);
 }
 
 /** Prints lines for a person, or the value for a program. */

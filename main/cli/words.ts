@@ -83,7 +83,7 @@ export function wordsOf(failure: ControlFailure): Words {
       };
 
     case 'row-invalid':
-      return { what: `The row's ${failure.field} is not valid: ${failure.detail}.` };
+      return rowWords(failure.field, failure.detail);
     case 'row-not-found':
       return { what: `The filter has no row "${failure.id}".`, next: 'See: sealnic filter list' };
     case 'row-not-removable':
@@ -96,7 +96,7 @@ export function wordsOf(failure: ControlFailure): Words {
     case 'secret-not-found':
       return {
         what: `There is no secret "${failure.name}".`,
-        next: `Store it: sealnic secrets put ${quoted(failure.name)}`,
+        next: 'See: sealnic secrets list',
       };
     case 'secret-invalid':
       return { what: `The secret "${failure.name}" cannot be used: ${failure.detail}.` };
@@ -229,7 +229,24 @@ export function problemWords(problem: {
   const place = [problem.line === undefined ? '' : `line ${problem.line}`, problem.key ?? '']
     .filter((part) => part !== '')
     .join(', ');
-  return place === '' ? problem.message : `${place}: ${problem.message}`;
+  const message = problem.message.replace(/unspecified values are invalid$/, 'a value is missing after "="');
+  return place === '' ? message : `${place}: ${message}`;
+}
+
+/** The parts of a row or packet, as `filter add` and `filter explain` name them. */
+const rowFields: Readonly<Record<string, string>> = {
+  source: 'source (--from) is',
+  destination: 'destination is',
+  protocol: 'protocol (--protocol) is',
+  sourcePorts: 'source ports (--from-port) are',
+  destinationPorts: 'destination ports (--port) are',
+  profile: 'profile (--profile) is',
+};
+
+function rowWords(field: string, detail: string): Words {
+  const name = rowFields[field] ?? `${field} is`;
+  const plain = detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
+  return { what: `The ${name} not valid: ${plain.replace(/\bdestinationPorts\b/, '--port')}.` };
 }
 
 const kindWords = {

@@ -9,8 +9,10 @@ export interface ServiceOptions {
   readonly configurationPath: string | undefined;
   /** Profiles to bring up at the start. */
   readonly up: readonly string[];
-  /** Profile files beside those of the directory (`sealnic gateway FILE`). */
+  /** Profile files beside those of the directory. One that is missing or not valid fails the start. */
   readonly profileFiles: readonly string[];
+  /** `sealnic gateway FILE`: a further profile file, of role "gateway", brought up at the start. */
+  readonly gateway?: string;
   /**
    * 'run' serves until SIGTERM or SIGINT. 'check' and 'repair' are for a computer whose service is dead: they print
    * the result of doctor.check or doctor.repair as one line of JSON and end.
@@ -18,7 +20,7 @@ export interface ServiceOptions {
   readonly task: 'run' | 'check' | 'repair';
 }
 
-/** An argument that is unknown or incomplete; the message says which. */
+/** An argument that is unknown or incomplete, or names a file that cannot be used; the message says which. */
 export class ServiceOptionError extends Error {
   override readonly name = 'ServiceOptionError';
 }
@@ -39,6 +41,7 @@ export function parseServiceOptions(processArguments: readonly string[]): Servic
         config: { type: 'string' },
         up: { type: 'string', multiple: true },
         profile: { type: 'string', multiple: true },
+        gateway: { type: 'string' },
         check: { type: 'boolean' },
         repair: { type: 'boolean' },
       },
@@ -48,6 +51,7 @@ export function parseServiceOptions(processArguments: readonly string[]): Servic
       configurationPath: values.config,
       up: values.up ?? [],
       profileFiles: values.profile ?? [],
+      ...(values.gateway !== undefined && { gateway: values.gateway }),
       task: values.repair === true ? 'repair' : values.check === true ? 'check' : 'run',
     };
   } catch (error) {

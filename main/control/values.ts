@@ -42,6 +42,8 @@ export const connectionStatusSchema = z.object({
       dns: z.array(z.string()),
       /** Prefixes that are sealed. */
       protectedPrefixes: z.array(z.string()),
+      /** Should be sealed, but the gateway does not carry it: not let pass either. */
+      uncarriedPrefixes: z.array(z.string()).optional(),
       /** "aes-256-gcm-16 / hmac-sha2-384 / curve25519". */
       ikeProposal: z.string().optional(),
       ikeEstablishedAt: instant.optional(),
@@ -112,6 +114,15 @@ export const explanationSchema = z.object({
   sourcePort: z.number().int().optional(),
   destinationPort: z.number().int().optional(),
   action: actionSchema,
+  /** What becomes of the packet now: a PROTECT row alone seals nothing. */
+  outcome: z.enum([
+    'sealed',
+    'waits-for-agreement',
+    'outside-selectors',
+    'passed',
+    'dropped',
+    'not-in-force',
+  ]),
   rowId: z.string(),
   rowLabel: z.string(),
   origin: z.string(),

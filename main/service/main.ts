@@ -2,7 +2,11 @@
 // told to stop.
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { parseServiceOptions, type ServiceOptions } from '../control/service-options.ts';
+import { parse as parsePath } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
+import { exitCodes } from '../control/failure.ts';
+import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
+import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
 import { openHostNetwork } from '../host/network/index.ts';
@@ -39,14 +43,47 @@ await main();
 async function main(): Promise<void> {
   try {
     const options = parseServiceOptions(process.argv.slice(2));
+    checkGivenProfiles(options);
     const configuration = loadConfiguration(options.configurationPath, process.env);
     await run(options, configuration);
   } catch (error) {
     // What a person can act on is one line; anything else keeps its stack for whoever mends it.
     const known = error instanceof InvalidFileError || (error instanceof Error && error.name !== 'TypeError');
-    process.stderr.write(`sealnic service: ${known ? error.message : ((error as Error)?.stack ?? error)}\n`);
-    process.exitCode = 1;
+    const text = known ? plainMessage(error) : ((error as Error)?.stack ?? error);
+    process.stderr.write(`sealnic service: ${text}\n`);
+    process.exitCode = error instanceof ServiceOptionError ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+/** "EACCES: permission denied, mkdir '/var/lib/sealnic'" in words. */
+function plainMessage(error: Error): string {
+  const { errno, code, path } = error as NodeJS.ErrnoException;
+  if (errno === undefined || path === undefined) return error.message;
+  const refused = code === 'EACCES' || code === 'EPERM';
+  return `${path} cannot be used: ${getSystemErrorMessage(errno)}${refused ? '; the service runs as root' : ''}`;
+}
+
+/** A person who names a file waits for what is in it: better no service than one without it. */
+function checkGivenProfiles({ profileFiles, gateway }: ServiceOptions): void {
+  for (const file of profileFiles) readGivenProfile(file);
+  if (gateway === undefined) return;
+  if (readGivenProfile(gateway).role === 'gateway') return;
+  throw new ServiceOptionError(`${gateway} is a profile of a client; a gateway needs role = "gateway"`);
+}
+
+function readGivenProfile(file: string): Profile {
+  try {
+    return parseProfile(readFileSync(file, 'utf8'), nameOfProfile(file), file);
+  } catch (error) {
+    if (error instanceof InvalidFileError) throw new ServiceOptionError(error.message.replaceAll('\n', '; '));
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    throw new ServiceOptionError(`${file} cannot be read: ${getSystemErrorMessage(errno)}`);
+  }
+}
+
+function nameOfProfile(file: string): string {
+  return parsePath(file).name;
 }
 
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
@@ -55,7 +92,7 @@ async function run(options: ServiceOptions, configuration: ServiceConfiguration)
   const log = createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line));
   const service = compose(options, configuration, log);
   if (options.task !== 'run') {
-    await doTask(options.task, service.parts);
+    await doTask(options.task, service);
     return;
   }
   await serve(options, configuration, service, log);
@@ -106,7 +143,8 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     schedule,
     log,
   });
-  const profiles = new ProfileBook(configuration.profileDirectory, options.profileFiles, credentials);
+  const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
+  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);
   const parts = {
     version,
     startedAt: Date.now(),
@@ -122,12 +160,26 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
 }
 
 /** For a computer whose service is dead: one line of JSON, as the method of the same name answers. */
-async function doTask(task: 'check' | 'repair', { host, tunnel, connections }: ServiceParts): Promise<void> {
+async function doTask(task: 'check' | 'repair', { parts, wanted }: Composition): Promise<void> {
+  const { host, tunnel } = parts;
   const result =
     task === 'check'
       ? { findings: await checkComputer(host, tunnel) }
-      : await repairComputer(host, tunnel, connections);
+      : await repairWithoutService(parts, wanted);
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** Whoever repairs gives up what the dead service was doing: the next one does not take it up again. */
+async function repairWithoutService(
+  { host, tunnel, connections }: ServiceParts,
+  wanted: WantedConnections,
+): Promise<{ repaired: string[]; findings: Finding[] }> {
+  const forgotten = wanted.all.map(({ profile }) => profile);
+  // First: killed from here on, the next service takes back what this one did not.
+  for (const profile of forgotten) wanted.remove(profile);
+  const { repaired, findings } = await repairComputer(host, tunnel, connections);
+  const told = forgotten.map((profile) => `${profile} was to be connected again at the next start`);
+  return { repaired: [...told, ...repaired], findings };
 }
 
 async function serve(
@@ -154,7 +206,8 @@ async function serve(
   });
   for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
-  for (const name of options.up) {
+  const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
+  for (const name of [...options.up, ...gateway]) {
     attempt(name, () => connections.up(profiles.load(name), owner, true, profiles.text(name)));
   }
   log('info', `SealNIC ${version} serves at ${configuration.controlSocket}`);

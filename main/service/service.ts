@@ -71,6 +71,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       const profile = profiles.load(name);
       const connection = connections.up(profile, uid, keepTrying ?? profile.retry, profiles.text(name));
       const failure = wait ? await connections.settled(connection) : undefined;
+      // Whoever does not wait for the connection may count on the block all the same.
+      if (connection instanceof Connection) await connection.shut;
       if (failure !== undefined)
         throw new ControlError({ code: 'connection-failed', profile: name, failure });
       return statusOf(connection);
@@ -101,6 +103,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });
       profiles.remove(profile);
+      connections.forget(profile);
       return {};
     },
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from '../keys/credentials/replace-file.ts';
+import { CarriedNetworks } from './carried-networks.ts';
 
 const wantedConnection = z.object({
   profile: z.string(),
@@ -18,11 +19,14 @@ const schema = z.array(wantedConnection);
 export type WantedConnection = z.infer<typeof wantedConnection>;
 
 export class WantedConnections {
+  /** Outlives what is wanted. */
+  readonly networks: CarriedNetworks;
   readonly #path: string;
   #wanted: readonly WantedConnection[];
 
   /** Remembers in `directory`; a file that cannot be read counts as empty. */
   constructor(directory: string) {
+    this.networks = new CarriedNetworks(directory);
     this.#path = join(directory, 'wanted.json');
     this.#wanted = read(this.#path);
   }

@@ -367,7 +367,7 @@ test('service run and gateway start the service’s program with its options', a
   assert.equal(await world.run('gateway', '/etc/site.toml', ...config), 0);
   assert.deepEqual(world.launched, [
     ['service', ...config, '--up', 'office'],
-    ['service', '--profile', '/etc/site.toml', '--up', 'site', ...config],
+    ['service', '--gateway', '/etc/site.toml', ...config],
   ]);
 });
 

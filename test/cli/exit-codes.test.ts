@@ -115,6 +115,10 @@ test('2: wrong usage', async () => {
     ['service', 'run', '--config'],
     ['service', 'run', '--nonsense'],
     ['capture', '--output', '/nonexistent/file'],
+    ['sa', 'delete', 'zz'],
+    ['filter', 'add', 'DISCARD', '--port', '80'],
+    ['filter', 'add', 'DISCARD', '--protocol', 'tcp', '--from-port', '1-99999'],
+    ['filter', 'explain', '10.1.0.9', '--port', '99999'],
     ['profiles'],
   ]) {
     const world = fakeWorld();

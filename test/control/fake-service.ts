@@ -214,6 +214,7 @@ export class FakeService implements ServiceApi {
             sourcePort: 0,
             destinationPort: 443,
             action: 'PROTECT',
+            outcome: 'sealed',
             rowId: 'p1',
             rowLabel: 'office',
             origin: 'profile office',

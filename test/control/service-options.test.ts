@@ -22,6 +22,10 @@ test('a configuration file makes a second service possible', () => {
   });
 });
 
+test('the file of a gateway', () => {
+  assert.equal(parseServiceOptions(['--gateway', 'site.toml']).gateway, 'site.toml');
+});
+
 test('what is unknown or incomplete is named', () => {
   for (const wrong of [['--nonsense', '1'], ['stray'], ['--config']]) {
     assert.throws(

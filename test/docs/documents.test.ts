@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { type MethodName, methods } from '../../main/control/schema.ts';
 import { dropReasons } from '../../main/engine/path/reasons.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -35,6 +36,22 @@ test('files and folders that ARCHITECTURE.md names exist', () => {
 test('every reason of a drop is explained', () => {
   const page = textOf('docs/TROUBLESHOOTING.md');
   for (const reason of dropReasons) assert.ok(page.includes(`\`${reason}\``), reason);
+});
+
+test('what any local user may ask for is told in SECURITY.md', () => {
+  const told: Partial<Record<MethodName, RegExp>> = {
+    'service.version': /./,
+    status: /see the state of the connections/,
+    'status.subscribe': /see the state of the connections/,
+    'status.unsubscribe': /./,
+    'profiles.list': /names of the profiles with their gateways/,
+    'profiles.validate': /./,
+    'terminal.information': /the computer's links with their\s+addresses/,
+  };
+  const observed = Object.entries(methods).filter(([, { right }]) => right === 'observe');
+  assert.deepEqual(observed.map(([name]) => name).sort(), Object.keys(told).sort());
+  const page = textOf('docs/SECURITY.md');
+  for (const pattern of Object.values(told)) assert.match(page, pattern);
 });
 
 test("the README's commands are those of the program", () => {

@@ -59,9 +59,7 @@ describe('failures with strongSwan', { skip: skipUnless() }, () => {
 
   test('nobody at the gateway’s address', async () => {
     await stage.prepare({ profile: { gatewayAddress: '192.0.2.77' } });
-    const began = performance.now();
     await assertFails(6, /did not answer|no network/i);
-    assert.ok(performance.now() - began < 20_000);
   });
 
   test('a silent gateway: exit code 6 after 10 s', async () => {

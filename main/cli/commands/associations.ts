@@ -4,7 +4,7 @@ import type { ChildAssociation, IkeAssociation } from '../../control/values.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from '../format.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
-import { type CommandContext, print } from '../terminal.ts';
+import { type CommandContext, print, UsageError } from '../terminal.ts';
 
 export function addAssociationCommands(program: Command, run: Runner): void {
   const associations = program.command('sa').description('the security associations');
@@ -111,6 +111,9 @@ async function rekey(context: CommandContext, profile: string, ike: boolean): Pr
 
 async function remove(context: CommandContext, spi: string): Promise<undefined> {
   const plain = spi.toLowerCase().replace(/^0x/, '');
+  if (!/^[0-9a-f]{1,16}$/.test(plain)) {
+    throw new UsageError(`"${spi}" is no SPI: it is given in hexadecimal, as sealnic sa list shows it`);
+  }
   await context.withService((client) => client.call('sa.delete', { spi: plain }));
   print(context, {}, [`Deleted SA ${plain}.`]);
   return undefined;

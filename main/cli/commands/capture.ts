@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { NotificationValue } from '../../control/schema.ts';
 import { formatCount } from '../format.ts';
 import type { Runner } from '../runner.ts';
-import { type CommandContext, UsageError } from '../terminal.ts';
+import { type CommandContext, systemReason, UsageError } from '../terminal.ts';
 import { parseWholeNumber } from './filter.ts';
 
 export function addCaptureCommand(program: Command, run: Runner): void {
@@ -74,6 +74,6 @@ function openOutput(path: string): number {
   try {
     return openSync(path, 'w', 0o600);
   } catch (error) {
-    throw new UsageError(`cannot write ${path}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new UsageError(`cannot write ${path}: ${systemReason(error)}`);
   }
 }

@@ -69,6 +69,16 @@ export class UpError extends ControlError {
   }
 }
 
+/** An error whose usual advice does not fit the command. */
+export class AdvisedError extends ControlError {
+  readonly advice: string;
+
+  constructor(cause: ControlError, advice: string) {
+    super(cause.failure);
+    this.advice = advice;
+  }
+}
+
 async function withWhatRemains(client: ControlClient, profile: string, error: unknown): Promise<unknown> {
   if (!(error instanceof ControlError) || error.failure.code !== 'connection-failed') return error;
   try {
@@ -104,7 +114,7 @@ async function down(context: CommandContext, profile: string | undefined): Promi
     const profiles = profile === undefined ? await ownConnections(client) : [profile];
     const ended: string[] = [];
     for (const name of profiles) {
-      await client.call('connection.down', { profile: name });
+      await end(client, name);
       ended.push(name);
     }
     const lines =
@@ -114,8 +124,17 @@ async function down(context: CommandContext, profile: string | undefined): Promi
   });
 }
 
-/** Root's are all of them. */
-async function ownConnections(client: ControlClient): Promise<string[]> {
+async function end(client: ControlClient, profile: string): Promise<void> {
+  try {
+    await client.call('connection.down', { profile });
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.failure.code !== 'not-connected') throw error;
+    throw new AdvisedError(error, 'See what is: sealnic status');
+  }
+}
+
+/** Those of the user that are up or blocked; root's are all of them. */
+export async function ownConnections(client: ControlClient): Promise<string[]> {
   const uid = process.getuid?.();
   const { connections } = await client.call('status', {});
   return connections

@@ -46,9 +46,8 @@ async function examineWithoutService(
   noService: ControlError,
 ): Promise<Report> {
   const task = await context.launcher.runTask([repair ? '--repair' : '--check']);
-  const lastLine = task.output.trim().split('\n').at(-1) ?? '';
-  const report = reportSchema.safeParse(parsed(lastLine));
-  if (!report.success) throw noService;
+  const report = readReport(task.output);
+  if (report === undefined) throw noService;
   const stopped: Finding = {
     code: 'service-not-running',
     severity: 'warning',
@@ -56,7 +55,13 @@ async function examineWithoutService(
     advice: 'systemctl start sealnic',
     repairable: false,
   };
-  return { ...report.data, findings: [stopped, ...report.data.findings] };
+  return { ...report, findings: [stopped, ...report.findings] };
+}
+
+/** What the task of the service's own program printed last; undefined where that is no report. */
+export function readReport(output: string): Report | undefined {
+  const lastLine = output.trim().split('\n').at(-1) ?? '';
+  return reportSchema.safeParse(parsed(lastLine)).data;
 }
 
 function reportLines(report: Report, style: Style): string[] {

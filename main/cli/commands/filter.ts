@@ -7,6 +7,7 @@ import type { Style } from '../style.ts';
 import { type CommandContext, print, UsageError } from '../terminal.ts';
 
 type Action = FilterRow['action'];
+const highestPort = 65535;
 const actions = ['PROTECT', 'BYPASS', 'DISCARD'] as const;
 
 export function addFilterCommands(program: Command, run: Runner): void {
@@ -19,8 +20,8 @@ export function addFilterCommands(program: Command, run: Runner): void {
     .option('--from <addresses>', 'source: addresses, prefixes, ranges, "terminal", "any"', 'terminal')
     .option('--to <addresses>', 'destination, likewise; also "gateway", "local-network"', 'any')
     .option('--protocol <protocol>', '"any", "tcp", "udp", "icmp", "icmpv6" or a number', 'any')
-    .option('--from-port <ports>', '"443", "8000-8080", several with commas')
-    .option('--port <ports>', 'destination ports, likewise; ICMP: "type" or "type/code"')
+    .option('--from-port <ports>', '"443", "8000-8080", several with commas', checkPorts)
+    .option('--port <ports>', 'destination ports, likewise; ICMP: "type" or "type/code"', checkPorts)
     .option('--profile <profile>', 'PROTECT: the profile that protects')
     .option('--note <text>', 'shown beside the row')
     .option('--position <number>', 'place among your own rows, from 0', parseWholeNumber)
@@ -36,8 +37,8 @@ export function addFilterCommands(program: Command, run: Runner): void {
     .description('say which row decides about a packet, and why')
     .option('--from <address>', 'source; by default the one this computer would use')
     .option('--protocol <protocol>', 'tcp, udp, icmp, …', 'tcp')
-    .option('--port <port>', 'destination port', parseWholeNumber)
-    .option('--from-port <port>', 'source port', parseWholeNumber)
+    .option('--port <port>', 'destination port', parsePort)
+    .option('--from-port <port>', 'source port', parsePort)
     .action(run((context, to: string, options: ExplainOptions) => explain(context, to, options)));
   filter
     .command('tail')
@@ -67,6 +68,20 @@ interface ExplainOptions {
 export function parseWholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number is needed.');
   return Number(text);
+}
+
+function parsePort(text: string): number {
+  const port = parseWholeNumber(text);
+  if (port > highestPort) throw new InvalidArgumentError(`Ports go from 0 to ${highestPort}.`);
+  return port;
+}
+
+/** Only what no protocol has; the rest depends on the protocol, and the service knows. */
+function checkPorts(text: string): string {
+  for (const [digits] of text.matchAll(/\d+/g)) {
+    if (Number(digits) > highestPort) throw new InvalidArgumentError(`Ports go from 0 to ${highestPort}.`);
+  }
+  return text;
 }
 
 function parseAction(text: string): Action {
@@ -124,6 +139,15 @@ async function add(context: CommandContext, action: Action, options: AddOptions)
   if (action === 'PROTECT' && options.profile === undefined) {
     throw new UsageError('a PROTECT row needs --profile: which profile protects?');
   }
+  if (options.protocol.toLowerCase() === 'any') {
+    for (const [name, ports] of [
+      ['--port', options.port],
+      ['--from-port', options.fromPort],
+    ] as const) {
+      if (ports === undefined || ports === 'any') continue;
+      throw new UsageError(`${name} needs a protocol that has ports: --protocol tcp or --protocol udp`);
+    }
+  }
   const row = {
     source: options.from,
     destination: options.to,
@@ -167,17 +191,24 @@ async function explain(
   return undefined;
 }
 
+const outcomeWords: Readonly<Record<Explanation['outcome'], string>> = {
+  sealed: 'sealed',
+  'waits-for-agreement': 'kept back until there is an SA',
+  'outside-selectors': 'dropped, since the gateway does not carry it',
+  passed: 'passed as it is',
+  dropped: 'dropped',
+  'not-in-force': 'not in force, since nothing is connected',
+};
+
 function explanationLines(explanation: Explanation, style: Style): string[] {
   const port = (explanation.destinationPort ?? 0) === 0 ? '' : ` port ${explanation.destinationPort}`;
   const packet = `${explanation.source} → ${explanation.destination} ${explanation.protocol}${port}`;
+  const consequence = outcomeWords[explanation.outcome];
   const by = {
     engine: explanation.spi === undefined ? '' : `, by SA ${explanation.spi}`,
     firewall: ", by the system's firewall",
     nobody: ", by the system's own path",
-  }[explanation.enforcedBy];
-  const consequence = { PROTECT: 'sealed', BYPASS: 'passed as it is', DISCARD: 'dropped' }[
-    explanation.action
-  ];
+  }[explanation.outcome === 'not-in-force' ? 'engine' : explanation.enforcedBy];
   return [
     `${packet}: ${styledAction(explanation.action, style)} (${consequence}${by})`,
     `  row ${explanation.rowId} "${explanation.rowLabel}" of ${explanation.origin}: ${explanation.reason}`,

@@ -7,7 +7,7 @@ import { ControlError } from '../../control/failure.ts';
 import type { MethodResult } from '../../control/schema.ts';
 import { formatTable } from '../format.ts';
 import type { Runner } from '../runner.ts';
-import { type CommandContext, print, UsageError } from '../terminal.ts';
+import { type CommandContext, print, systemReason, UsageError } from '../terminal.ts';
 import { problemWords } from '../words.ts';
 
 export function addProfileCommands(program: Command, run: Runner): void {
@@ -126,7 +126,7 @@ export function readGivenFile(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new UsageError(`cannot read ${file}: ${systemReason(error)}`);
   }
 }
 

@@ -1,5 +1,4 @@
 // sealnic service run, install, uninstall; sealnic gateway.
-import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { parseServiceOptions, ServiceOptionError, serviceOptionHelp } from '../../control/service-options.ts';
 import { pad } from '../format.ts';
@@ -29,7 +28,7 @@ export function addServiceCommands(program: Command, run: Runner): void {
     .description('run a service that is a gateway for others, until Ctrl-C')
     .action(
       run((context, file: string, _options: unknown, command: Command) =>
-        runService(context, ['--profile', file, '--up', profileNameOf(file), ...command.args.slice(1)]),
+        runService(context, ['--gateway', file, ...command.args.slice(1)]),
       ),
     );
 }
@@ -50,8 +49,4 @@ async function runService(context: CommandContext, given: readonly string[]): Pr
     throw error;
   }
   return await context.launcher.runService(given);
-}
-
-function profileNameOf(file: string): string {
-  return basename(file).replace(/\.toml$/, '');
 }

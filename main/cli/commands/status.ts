@@ -90,6 +90,8 @@ function connectionLines(connection: ConnectionStatus, style: Style, now: number
   show('address', details.virtualAddresses.join(', '));
   show('DNS', details.dns.join(', '));
   show('sealed', details.protectedPrefixes.join(', '));
+  const uncarried = details.uncarriedPrefixes?.join(', ');
+  show('blocked', uncarried && `(not carried by the gateway) ${uncarried}`);
   show(
     'ESP',
     joined(details.espAlgorithm, encapsulation(details.espEncapsulation), rekey(details.childRekeyAt, now)),

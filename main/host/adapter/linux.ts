@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { checkCall, errorNumber, lastErrorNumber, SystemCallError } from '../../../native/libc.ts';
 import { close, ioctl, open, openFlag, read, write } from '../../../native/libc-io.ts';
 import { allocateBlock } from '../../../native/libc-memory.ts';
-import { interfaceIndex } from '../../../native/libc-process.ts';
+import { interfaceIndex, schedYield } from '../../../native/libc-process.ts';
 import { packetHeadroom, segmentation } from '../../engine/packet/batch.ts';
 import { setLinkMtu, setLinkQueueLength, setLinkUp } from '../link/linux.ts';
 import type { Adapter, AdapterOptions, OpenAdapter } from './contract.ts';
@@ -18,6 +18,7 @@ export const openAdapter: OpenAdapter = (options, memory) => {
   const { descriptor, superPackets } = openTun(options);
   const { bytes, view, address } = memory;
   let refused = 0;
+  let singlesUntilYield = singlesAtOnce;
 
   const adapter: Adapter = {
     name: options.name,
@@ -76,6 +77,10 @@ export const openAdapter: OpenAdapter = (options, memory) => {
           if (error === badDescriptorState) throw new SystemCallError('write', error, options.name);
           refused += 1;
         }
+        if (type === segmentation.none && --singlesUntilYield === 0) {
+          singlesUntilYield = singlesAtOnce;
+          schedYield();
+        }
       }
       return batch.count - from;
     },
@@ -106,6 +111,11 @@ const congestionFlag = 0x80;
  * for longer.
  */
 const queuedPackets = 2048;
+/**
+ * So many packets that are no super-packets go in before their receivers get a turn on the processor: a socket of the
+ * system's usual size holds about 90 datagrams, fewer than one batch may have for it.
+ */
+const singlesAtOnce = 32;
 /** EBADFD: the interface was taken away. */
 const badDescriptorState = 77;
 

@@ -25,6 +25,8 @@ export interface ClientConnectionNow {
   /** There is an SA to seal with. */
   readonly sealing: boolean;
   readonly everConnected: boolean;
+  /** The latest attempt failed, and what comes next is not what a packet asked for. */
+  readonly failing: boolean;
 }
 
 export function clientContribution(profile: Profile, now: ClientConnectionNow): StatedContribution {
@@ -32,7 +34,8 @@ export function clientContribution(profile: Profile, now: ClientConnectionNow): 
   const carried = new AddressSet(now.carried);
   const remote = carried.isEmpty ? wanted : wanted.intersect(carried);
   const block = profile.failClosed.whenDown === 'block';
-  const routed = now.sealing || profile.start === 'on-demand' || (now.everConnected && block);
+  const asks = profile.start === 'on-demand' && (block || !now.failing);
+  const routed = now.sealing || asks || (now.everConnected && block);
   return {
     profile: profile.name,
     rows: profile.filter,

@@ -67,6 +67,7 @@ export class Connection implements AgreementParty {
   #reached: ReachableGateway | undefined;
   #details: IkeDetails | undefined;
   #remoteSelectors: readonly TrafficSelector[] = [];
+  #localFamilies: ReadonlySet<4 | 6> = new Set();
   /** Of the latest agreement; kept while there is none, so that what was protected stays so. */
   #carried: readonly AddressRange[];
   #virtualAddresses: readonly IpAddress[] = [];
@@ -75,6 +76,7 @@ export class Connection implements AgreementParty {
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
+  #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
@@ -103,6 +105,10 @@ export class Connection implements AgreementParty {
   get remoteSelectors(): readonly TrafficSelector[] {
     return this.#remoteSelectors;
   }
+  /** Of those that packets are sealed from: a virtual address, or the computer's own. Empty: nothing was agreed. */
+  get localFamilies(): ReadonlySet<4 | 6> {
+    return this.#localFamilies;
+  }
   /** What a later connection of the profile should protect until it knows better. */
   get carried(): readonly AddressRange[] {
     return this.#carried;
@@ -110,6 +116,11 @@ export class Connection implements AgreementParty {
 
   up(): void {
     this.#dispatch({ type: 'up' });
+  }
+
+  /** Resolves when what is protected is shut, as far as it is known, or when that has failed. */
+  get shut(): Promise<void> {
+    return this.#shut;
   }
 
   /** Resolves when the computer is as it was before. Rejects where a part of it is not; call it again then. */
@@ -174,6 +185,7 @@ export class Connection implements AgreementParty {
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
     this.#dnsServers = details.dns;
+    this.#surroundings.tunnel.assigned(this.profile.name, details.virtualAddresses);
     this.#options.changed();
   }
   childInstalled(
@@ -182,6 +194,7 @@ export class Connection implements AgreementParty {
   ): void {
     if (direction === 'inbound') return;
     this.#encapsulation = child.encapsulation;
+    this.#localFamilies = new Set(child.localSelectors.map(({ addresses }) => addresses.first.family));
     const isNew = this.#learnSelectors(child.remoteSelectors);
     this.#childInstalled = true;
     this.#dispatch({ type: 'established' });
@@ -210,7 +223,10 @@ export class Connection implements AgreementParty {
   #dispatch(event: ConnectionEvent): void {
     if (this.#abandoned) return;
     const before = this.#model;
-    const policy = { start: this.profile.start, keepTrying: this.keepTrying };
+    const { start, failClosed } = this.profile;
+    // What goes its own way while the gateway is silent asks for nothing: the connection has to come back by itself.
+    const passes = start === 'on-demand' && failClosed.whenDown === 'bypass';
+    const policy = { start, keepTrying: this.keepTrying || passes };
     const { model, effects } = stepConnection(before, event, policy, this.#surroundings.now());
     this.#model = model;
     if (model.state !== before.state) {
@@ -278,15 +294,27 @@ export class Connection implements AgreementParty {
   }
 
   async #prepare(isCurrent: () => boolean): Promise<void> {
+    const shut = Promise.withResolvers<void>();
+    this.#shut = shut.promise;
+    try {
+      await this.#shutAndOpen(isCurrent, shut.resolve);
+    } finally {
+      shut.resolve();
+    }
+  }
+
+  async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
     const opening = this.#openTunnel();
     // A look-up may take long: what is protected is shut before.
     const shutting = this.#namesGateway ? this.#contribute() : undefined;
+    shutting?.then(shut, shut);
     const reaching = this.#reach();
     const [reached] = await Promise.allSettled([reaching, opening, shutting]);
     if (!isCurrent()) return;
     this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
     // Also where there is no way to the gateway, what is protected is shut.
     await this.#contribute();
+    shut();
     await opening;
     if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
   }
@@ -387,7 +415,7 @@ export class Connection implements AgreementParty {
   }
 
   #contribution() {
-    const { everConnected } = this.#model;
+    const { everConnected, phase, attempts } = this.#model;
     return clientContribution(this.profile, {
       association: this.association,
       carried: this.#carried,
@@ -397,6 +425,7 @@ export class Connection implements AgreementParty {
       encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     });
   }
 }

@@ -1,10 +1,11 @@
 // All connections of the service by profile: who may be up beside whom, and who a packet or an ending session concerns.
 import { ControlError, type Failure } from '../../control/failure.ts';
-import { type AddressRange, formatAddress, parseAddress } from '../../engine/packet/address.ts';
+import type { AddressRange } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import { rangesOf, textsOf } from '../carried-networks.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
-import type { WantedConnection, WantedConnections } from '../wanted.ts';
+import type { WantedConnections } from '../wanted.ts';
 import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
 import { ConnectionProblem } from './problem.ts';
@@ -127,6 +128,11 @@ export class ConnectionManager {
     for (const gateway of this.#gateways.values()) gateway.stopAnswering();
   }
 
+  /** The profile was removed: one of the same name is another. */
+  forget(name: string): void {
+    this.#surroundings.wanted.networks.forget(name);
+  }
+
   ownerOf(name: string): number | undefined {
     const existing = this.#connections.get(name) ?? this.#gateways.get(name);
     return (existing ?? this.#surroundings.wanted.find(name))?.owner;
@@ -160,11 +166,12 @@ export class ConnectionManager {
         association: this.#allocateAssociation(),
         owner,
         keepTrying,
-        carried: stopped?.carried ?? rangesOf(wanted.find(name)),
+        carried: stopped?.carried ?? carriedBefore(wanted, profile),
         changed: () => this.#changed(),
         carriedChanged: (ranges) => {
           if (this.#connections.get(name) !== connection || wanted.find(name) === undefined) return;
           wanted.add({ profile: name, owner, carried: ranges.map(textsOf) });
+          wanted.networks.remember(profile, ranges);
         },
       },
       this.#surroundings,
@@ -209,16 +216,10 @@ function waitsForNetwork({ model }: Connection): boolean {
   return model.phase === 'backing-off' && lacking.has(model.why?.code);
 }
 
-function rangesOf(wanted: WantedConnection | undefined): readonly AddressRange[] {
-  return (wanted?.carried ?? []).flatMap(([firstText, lastText]) => {
-    const first = parseAddress(firstText);
-    const last = parseAddress(lastText);
-    return first === undefined || last === undefined ? [] : [{ first, last }];
-  });
-}
-
-function textsOf({ first, last }: AddressRange): [string, string] {
-  return [formatAddress(first), formatAddress(last)];
+/** Over a crash whatever it was; over `down` what a gateway decides. */
+function carriedBefore(wanted: WantedConnections, profile: Profile): readonly AddressRange[] {
+  const overCrash = rangesOf(wanted.find(profile.name)?.carried ?? []);
+  return overCrash.length > 0 ? overCrash : wanted.networks.find(profile);
 }
 
 function outcomeOf({ model }: Connection): { failure: Failure | undefined } | undefined {

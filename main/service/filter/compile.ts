@@ -39,6 +39,8 @@ export interface CompiledFilter {
   readonly firewallRows: readonly FirewallRow[];
 }
 
+const everything = new AddressSet([everyAddress(4), everyAddress(6)]);
+
 export const defaultInsideId = 'default-inside';
 export const defaultOutsideId = 'default-outside';
 
@@ -46,11 +48,12 @@ export const defaultOutsideId = 'default-outside';
 export function compileFilter(sources: FilterSources): CompiledFilter {
   const written = writtenRows(sources);
   const usable = written.flatMap(({ row }) => (row === undefined ? [] : [row]));
-  const rows = [...usable, ...sources.contributions.flatMap(networkRows)];
+  const decided = [...usable, ...sources.contributions.flatMap(networkRows)];
+  const rows = [...decided, ...sources.contributions.flatMap(uncarriedRows)];
   const entering = enteringSet(rows, sources.contributions);
   const closed = sources.contributions.some(({ failClosed }) => failClosed);
   const captureAll = sources.contributions.some((contribution) => contribution.captureAll);
-  const routed = captureAll ? new AddressSet([everyAddress(4), everyAddress(6)]) : entering;
+  const routed = captureAll ? everything : entering;
   return {
     table: {
       version: sources.version,
@@ -65,7 +68,8 @@ export function compileFilter(sources: FilterSources): CompiledFilter {
     routed: routed.toPrefixes(),
     protectedPrefixes: entering.toPrefixes(),
     shut: closed ? entering.toPrefixes() : [],
-    firewallRows: sources.contributions.length === 0 ? [] : firewallRows(rows),
+    // What is uncarried is shut anyway, and a row for it would stand ahead of DHCP and the resolvers.
+    firewallRows: sources.contributions.length === 0 ? [] : firewallRows(decided),
   };
 }
 
@@ -101,64 +105,55 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
   ];
 }
 
-/** What a connection protects, less what never leaves the link; and what it should protect but cannot carry. */
-function networkRows(contribution: Contribution): readonly PolicyRow[] {
-  const { profile, localNetwork, protections, uncarried } = contribution;
-  const row = (
-    id: string,
-    label: string,
-    action: PolicyAction,
-    remote: readonly AddressRange[],
-    change: Partial<PolicyRow> = {},
-  ): PolicyRow => ({
-    id: `${profile}-${id}`,
-    label,
-    origin: `profile ${profile}`,
-    local: [],
-    remote,
+/** What a connection protects, less what never leaves the link. */
+function networkRows({ profile, localNetwork, protections }: Contribution): readonly PolicyRow[] {
+  const local = networkRow(profile, 'local-network', 'the local network', 'BYPASS', localNetwork, {
+    allowInbound: true,
+    origin: 'built-in',
+  });
+  const shielded = protections.flatMap(({ association, label, local: own, remote }) =>
+    networkRow(profile, `protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
+  );
+  return [...local, ...shielded];
+}
+
+/** What a connection should protect but cannot carry. */
+function uncarriedRows({ profile, uncarried }: Contribution): readonly PolicyRow[] {
+  const label = `what ${profile} should protect but its gateway does not carry`;
+  return networkRow(profile, 'uncarried', label, 'DISCARD', uncarried, {});
+}
+
+/** No row where there are no addresses: an empty list would match any. */
+function networkRow(
+  profile: string,
+  id: string,
+  label: string,
+  action: PolicyAction,
+  remote: readonly AddressRange[],
+  change: Partial<PolicyRow>,
+): readonly PolicyRow[] {
+  if (remote.length === 0) return [];
+  const common = {
     protocol: undefined,
     localPorts: [],
     remotePorts: [],
     allowInbound: false,
-    action,
     association: 0,
-    ...change,
-  });
-  const local =
-    localNetwork.length > 0
-      ? [
-          row('local-network', 'the local network', 'BYPASS', localNetwork, {
-            allowInbound: true,
-            origin: 'built-in',
-          }),
-        ]
-      : [];
-  return [
-    ...local,
-    ...protections
-      .filter(({ remote }) => remote.length > 0)
-      .map(({ association, label, local: own, remote }) =>
-        row(`protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
-      ),
-    ...(uncarried.length > 0
-      ? [
-          row(
-            'uncarried',
-            `what ${profile} should protect but its gateway does not carry`,
-            'DISCARD',
-            uncarried,
-          ),
-        ]
-      : []),
-  ];
+    local: [],
+    origin: `profile ${profile}`,
+  };
+  return [{ id: `${profile}-${id}`, label, action, remote, ...common, ...change }];
 }
 
-/** Destinations that a PROTECT row can match: those of the rows, less what an earlier row lets pass altogether. */
+/**
+ * Destinations that a PROTECT row can match: those of the rows, less what an earlier row lets pass altogether. A default
+ * that is not BYPASS is about everything that no row lets pass.
+ */
 function enteringSet(rows: readonly PolicyRow[], contributions: readonly Contribution[]): AddressSet {
   let passed = new AddressSet();
   let entering = new AddressSet(contributions.flatMap(({ uncarried }) => uncarried));
   for (const row of rows) {
-    const remote = new AddressSet(row.remote.length === 0 ? [everyAddress(4), everyAddress(6)] : row.remote);
+    const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
     const whole =
       row.local.length === 0 &&
       row.protocol === undefined &&
@@ -166,7 +161,8 @@ function enteringSet(rows: readonly PolicyRow[], contributions: readonly Contrib
     if (row.action === 'PROTECT') entering = entering.union(remote.subtract(passed));
     else if (row.action === 'BYPASS' && whole) passed = passed.union(remote);
   }
-  return entering;
+  const { defaultOutside } = defaults(contributions);
+  return defaultOutside.action === 'BYPASS' ? entering : everything.subtract(passed);
 }
 
 function defaults(contributions: readonly Contribution[]): {

@@ -3,12 +3,19 @@ import { lookup } from 'node:dns/promises';
 import { ControlError } from '../../control/failure.ts';
 import type { MethodParameters } from '../../control/schema.ts';
 import type { Explanation, FilterRow } from '../../control/values.ts';
-import { formatAddress, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
+import {
+  formatAddress,
+  type IpAddress,
+  parseAddress,
+  prefixToRange,
+  rangeContains,
+} from '../../engine/packet/address.ts';
 import { hasPorts, isIcmp, parseProtocol, protocolName } from '../../engine/packet/protocol.ts';
 import type { FiveTuple } from '../../engine/path/data-plane.ts';
 import { explain as explainByTable } from '../../engine/policy/explain.ts';
 import { FilterRowError, formatRow, parseRow } from '../../engine/policy/parse-row.ts';
 import type { PolicyAction } from '../../engine/policy/row.ts';
+import { selectorsContain } from '../../engine/policy/selector.ts';
 import type { HostNetwork } from '../../host/network.ts';
 import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
@@ -156,6 +163,7 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
     protocol: protocolName(packet.protocol),
     ...(ports && { sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }),
     action: found.action,
+    outcome: outcomeOf(tunnel, packet, found.action, found.association),
     rowId: found.id,
     rowLabel: found.label,
     origin: row?.origin ?? 'default',
@@ -169,14 +177,29 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
 function enforcerOf(tunnel: Tunnel, { destination }: FiveTuple, rowId: string): Explanation['enforcedBy'] {
   const { filter, interfaceName } = tunnel.state;
   if (interfaceName === undefined) return 'nobody';
-  const inside = filter.table.protectedRanges.some(
-    ({ first, last }) =>
-      first.family === destination.family &&
-      Buffer.compare(first.bytes, destination.bytes) <= 0 &&
-      Buffer.compare(destination.bytes, last.bytes) <= 0,
-  );
-  if (inside) return 'engine';
+  if (filter.routed.some((prefix) => rangeContains(prefixToRange(prefix), destination))) return 'engine';
   return filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
+}
+
+function outcomeOf(
+  tunnel: Tunnel,
+  { protocol, destination, destinationPort }: FiveTuple,
+  action: PolicyAction,
+  association: number,
+): Explanation['outcome'] {
+  if (tunnel.state.interfaceName === undefined) return 'not-in-force';
+  if (action !== 'PROTECT') return action === 'BYPASS' ? 'passed' : 'dropped';
+  const outbound = outboundOf(tunnel, association);
+  if (outbound === undefined) return 'waits-for-agreement';
+  const { remoteSelectors } = outbound.parameters;
+  const carried = selectorsContain(remoteSelectors, protocol, destination, destinationPort);
+  return carried ? 'sealed' : 'outside-selectors';
+}
+
+function outboundOf(tunnel: Tunnel, association: number) {
+  return tunnel.session?.keys
+    .installed()
+    .findLast((child) => child.association === association && child.direction === 'outbound');
 }
 
 function boundTo(
@@ -185,9 +208,7 @@ function boundTo(
   association: number,
 ): { association?: number; spi?: string } {
   if (action !== 'PROTECT') return {};
-  const outbound = tunnel.session?.keys
-    .installed()
-    .findLast((child) => child.association === association && child.direction === 'outbound');
+  const outbound = outboundOf(tunnel, association);
   return { association, ...(outbound && { spi: spiText(outbound.parameters.spi) }) };
 }
 

@@ -1,7 +1,8 @@
 // `status`: what every connection is doing, in the words of the control endpoint.
 import type { ConnectionStatus, Counters } from '../../control/values.ts';
 import type { IkeProposal, IkeSnapshot } from '../../engine/ike/contract.ts';
-import { formatAddress, formatEndpoint, formatPrefix } from '../../engine/packet/address.ts';
+import { formatAddress, formatEndpoint, formatPrefix, prefixToRange } from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Gateway } from '../connection/gateway.ts';
 import type { CounterSnapshot } from '../data/proxy.ts';
@@ -42,7 +43,7 @@ export function connectionStatus(connection: Connection, tunnel: Tunnel): Connec
       }),
       virtualAddresses: (details?.virtualAddresses ?? []).map(formatAddress),
       dns: (details?.dns ?? []).map(formatAddress),
-      protectedPrefixes: tunnel.state.filter.protectedPrefixes.map(formatPrefix),
+      ...prefixes(connection, tunnel),
       ...ikeTimes(snapshot),
       ...childFigures(snapshot),
       ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
@@ -78,6 +79,22 @@ function protectedTraffic({ model }: Connection, tunnel: Tunnel): ConnectionStat
   if (model.state === 'connected' && model.phase === 'running') return 'sealed';
   const { failClosed, routed } = tunnel.state;
   return failClosed || routed ? 'blocked' : 'clear';
+}
+
+/** What is sealed, and what is shut without being: the gateway leaves it out, or gave no address of its family. */
+function prefixes({ localFamilies }: Connection, tunnel: Tunnel) {
+  const { filter, uncarried } = tunnel.state;
+  const entering = new AddressSet(filter.protectedPrefixes.map(prefixToRange));
+  const sealed = new AddressSet(
+    entering
+      .subtract(new AddressSet(uncarried))
+      .ranges.filter(({ first }) => localFamilies.size === 0 || localFamilies.has(first.family)),
+  );
+  const rest = entering.subtract(sealed).toPrefixes();
+  return {
+    protectedPrefixes: sealed.toPrefixes().map(formatPrefix),
+    ...(rest.length > 0 && { uncarriedPrefixes: rest.map(formatPrefix) }),
+  };
 }
 
 function ikeTimes(ike: IkeSnapshot | undefined) {

@@ -41,18 +41,25 @@ export function underlayOf(contributions: readonly StatedContribution[]): Underl
   return contributions.find(({ underlay }) => underlay !== undefined)?.underlay;
 }
 
-/** `localPorts`: of our underlay sockets. `resolvers`: what may be asked for the gateway's name while all is shut. */
+/** True where something enters the adapter; what answers it then arrives on the link and is the adapter's too. */
+export function isRouted({ contributions }: Composition): boolean {
+  return contributions.some(({ routed }) => routed);
+}
+
+/** `localPorts`: of our underlay sockets, undefined while there are none. `resolvers`: what may be asked for the gateway's name while all is shut. */
 export function failClosedConfiguration(
-  { contributions, filter, configuration }: Composition,
-  localPorts: readonly number[],
+  composition: Composition,
+  localPorts: readonly number[] | undefined,
   resolvers: readonly string[],
 ): FailClosedConfiguration {
+  const { contributions, filter, configuration } = composition;
+  const tapped = localPorts !== undefined && isRouted(composition);
   const gateways = gatewaysOf(contributions);
   return {
     tunnelInterface: configuration.interfaceName,
     protectedPrefixes: filter.shut.map(formatPrefix),
-    tappedPrefixes: filter.routed.map(formatPrefix),
-    underlayPorts: localPorts,
+    tappedPrefixes: tapped ? filter.routed.map(formatPrefix) : [],
+    underlayPorts: localPorts ?? [],
     gateways: gateways.map(({ address }) => formatAddress(address)),
     gatewayPort: gateways[0]?.port,
     nameServers: resolvers,
@@ -70,11 +77,9 @@ export function failClosedConfiguration(
 }
 
 /** undefined: nothing enters the adapter. */
-export function tunnelConfiguration(
-  { contributions, filter, configuration }: Composition,
-  mtu: number,
-): TunnelConfiguration | undefined {
-  if (!contributions.some(({ routed }) => routed)) return undefined;
+export function tunnelConfiguration(composition: Composition, mtu: number): TunnelConfiguration | undefined {
+  if (!isRouted(composition)) return undefined;
+  const { contributions, filter, configuration } = composition;
   return {
     interfaceName: configuration.interfaceName,
     mtu,

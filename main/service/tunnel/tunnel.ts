@@ -1,7 +1,13 @@
 // The tunnel that all connections of the service share: one adapter, one data thread, one filter. Composes what the
 // connections contribute and brings the computer from one composition to the next, one change at a time; what must
 // stay shut is shut before anything is opened.
-import { type Endpoint, formatAddress, formatPrefix, type IpAddress } from '../../engine/packet/address.ts';
+import {
+  type AddressRange,
+  type Endpoint,
+  formatAddress,
+  formatPrefix,
+  type IpAddress,
+} from '../../engine/packet/address.ts';
 import type { HostNetwork, TerminalInformation } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
@@ -13,6 +19,7 @@ import {
   dnsConfiguration,
   failClosedConfiguration,
   gatewaysOf,
+  isRouted,
   translationSources,
   tunnelConfiguration,
   tunnelMtu,
@@ -39,6 +46,8 @@ export interface TunnelState {
   readonly mtu: number | undefined;
   readonly virtualAddresses: readonly IpAddress[];
   readonly filter: CompiledFilter;
+  /** What should be protected, but no gateway carries. */
+  readonly uncarried: readonly AddressRange[];
   /** Protected destinations are shut on every other link. */
   readonly failClosed: boolean;
   /** What is protected enters the adapter, where it leaves sealed or not at all. */
@@ -105,6 +114,7 @@ export class Tunnel {
       mtu: this.#mtu,
       virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
       filter: this.#filter,
+      uncarried: contributions.flatMap(({ uncarried }) => uncarried),
       failClosed: this.#applied.failClosed?.shuts ?? false,
       routed: this.#applied.tunnel !== undefined,
       underlayInterface: underlayOf(contributions)?.interfaceName,
@@ -163,6 +173,18 @@ export class Tunnel {
     this.#compile();
     this.#session?.data.setPolicy(this.#filter.table);
     return this.#enqueue(() => this.#apply());
+  }
+
+  /**
+   * The gateway assigned a connection its addresses: packets that wait for the SA leave with them as soon as there is
+   * one, although the computer does not have them yet.
+   */
+  assigned(profile: string, virtualAddresses: readonly IpAddress[]): void {
+    const former = this.#contributions.get(profile);
+    if (former === undefined || this.#latestTerminal === undefined) return;
+    this.#contributions.set(profile, { ...former, virtualAddresses });
+    const translation = translationSources([...this.#contributions.values()], this.#latestTerminal);
+    this.#session?.data.setTranslation(translation);
   }
 
   /**
@@ -257,7 +279,7 @@ export class Tunnel {
     const { host } = this.#surroundings;
     const applied = this.#applied;
     if (applied.dns === undefined) this.#resolvers = this.#surroundings.nameServers();
-    const localPorts = this.#session?.data.information.localPorts ?? [];
+    const localPorts = this.#session?.data.information.localPorts;
     const wanted = failClosedConfiguration(this.#composition, localPorts, this.#resolvers);
     const text = JSON.stringify(wanted);
     if (applied.failClosed?.text === text) return;
@@ -291,7 +313,8 @@ export class Tunnel {
   }
 
   async #applyBypass(): Promise<void> {
-    const { contributions, filter, configuration } = this.#composition;
+    const composition = this.#composition;
+    const { contributions, filter, configuration } = composition;
     const underlay = underlayOf(contributions);
     const data = this.#session?.data;
     if (data === undefined || underlay === undefined) return;
@@ -304,7 +327,7 @@ export class Tunnel {
     const text = JSON.stringify({ ...link, prefixes: filter.routed.map(formatPrefix) });
     await this.#change(
       'bypass',
-      text,
+      isRouted(composition) ? text : undefined,
       async () => data.setBypassLinks([link]),
       async () => data.setBypassLinks([]),
     );

@@ -7,6 +7,7 @@ import {
   prefixToRange,
 } from '../../../main/engine/packet/address.ts';
 import { AddressSet } from '../../../main/engine/packet/address-set.ts';
+import type { Connection } from '../../../main/service/connection/connection.ts';
 import { listAssociations } from '../../../main/service/methods/associations.ts';
 import { connectionStatus } from '../../../main/service/methods/status.ts';
 import {
@@ -128,6 +129,34 @@ test('on demand, the first packet makes the connection', async () => {
   assert.equal(connection.model.state, 'connected');
 });
 
+test('the packet that waits leaves with the address just assigned, also with another one after a reconnect', async () => {
+  const gateway = await startGateway(office);
+  const profile = profileFrom(terminalText, ['networks', 'start = "on-demand"\nnetworks']);
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  const { thread } = terminal;
+  const atInstallation: (string | undefined)[] = [];
+  const install = thread.installOutbound.bind(thread);
+  thread.installOutbound = (parameters) => {
+    const { virtual4 } = thread.translation;
+    atInstallation.push(virtual4 && formatAddress(virtual4));
+    install(parameters);
+  };
+  thread.needAgreement(connection.association);
+  await clock.advance(100);
+  assert.deepEqual(atInstallation, ['10.99.0.1']);
+
+  terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
+  await clock.advance(1);
+  gateway.assign('somebody who was quicker', true, false);
+  await clock.advance(10_000);
+  assert.equal(connection.model.state, 'connected');
+  const [second] = connection.details!.virtualAddresses;
+  assert.deepEqual(atInstallation, ['10.99.0.1', formatAddress(second!)]);
+  assert.notEqual(atInstallation[1], atInstallation[0]);
+});
+
 test('on demand, a gateway that is silent is asked again by the next packet', async () => {
   office.wire.cut = true;
   const profile = profileFrom(terminalText, ['networks', 'start = "on-demand"\nnetworks']);
@@ -146,13 +175,63 @@ test('on demand, a gateway that is silent is asked again by the next packet', as
   assert.equal(connection.model.state, 'connected');
 });
 
+test('on demand with when_down = "bypass": what asked in vain goes its own way, and asks again after a while', async () => {
+  office.wire.cut = true;
+  const profile = profileFrom(
+    terminalText,
+    ['networks', 'start = "on-demand"\nnetworks'],
+    ['[gateway]', 'when_down = "bypass"\n[gateway]'],
+  );
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(10_200);
+  assert.equal(connection.model.phase, 'backing-off');
+  assert.equal(tunnelOf(office), undefined);
+  assert.equal(connectionStatus(connection, terminal.tunnel).protectedTraffic, 'clear');
+  office.wire.cut = false;
+  await startGateway(office);
+  await clock.advance(30_000);
+  assert.equal(connection.model.phase, 'waiting-for-traffic');
+  assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(100);
+  assert.equal(connection.model.state, 'connected');
+  office.wire.cut = true;
+  terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
+  await clock.advance(12_000);
+  assert.equal(connection.model.state, 'reconnecting');
+  assert.equal(tunnelOf(office), undefined);
+  await clock.advance(5000);
+  assert.equal(tunnelOf(office), undefined, 'also while it tries again by itself');
+});
+
+test('on demand with when_down = "bypass": a refusal ends it, in the clear', async () => {
+  await startGateway(office);
+  const profile = profileFrom(
+    terminalText,
+    ['networks', 'start = "on-demand"\nnetworks'],
+    ['[gateway]', 'when_down = "bypass"\n[gateway]'],
+    ['secret = "office"', 'secret = "wrong"'],
+  );
+  const { terminal, clock } = office;
+  const connection = terminal.connections.up(profile, 0, false) as Connection;
+  await clock.advance(100);
+  terminal.thread.needAgreement(connection.association);
+  await clock.advance(1000);
+  assert.equal(connection.model.phase, 'stopped');
+  assert.equal(tunnelOf(office), undefined);
+});
+
 test('everything: the local network passes, the rest is shut; what the gateway does not carry is discarded', async () => {
   await startGateway(
     office,
     profileFrom(gatewayText, ['networks = ["10.1.0.0/24"]', 'networks = ["0.0.0.0/0"]']),
   );
   const profile = profileFrom(terminalText, ['["10.1.0.0/24"]', '"everything"']);
-  await connect(office, profile);
+  const connection = await connect(office, profile);
   const { host, thread } = office.terminal;
   const shut = new AddressSet(
     host.failClosed!.protectedPrefixes.map((text) => prefixToRange(parsePrefix(text)!)),
@@ -170,6 +249,36 @@ test('everything: the local network passes, the rest is shut; what the gateway d
   const rows = new Map(thread.table.rows.map((row) => [row.id, row]));
   assert.equal(rows.get('office-uncarried')?.action, 'DISCARD');
   assert.equal(rows.get('office-uncarried')?.remote[0]?.first.family, 6);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  const sealed = details?.protectedPrefixes ?? [];
+  assert.ok(sealed.includes('0.0.0.0/1'), sealed.join());
+  assert.ok(!sealed.some((prefix) => prefix.includes(':')), 'the gateway carries no IPv6');
+  assert.ok(details?.uncarriedPrefixes?.includes('::/0'), details?.uncarriedPrefixes?.join());
+});
+
+test('everything, and the gateway carries one network: only that is sealed', async () => {
+  await startGateway(office);
+  const profile = profileFrom(terminalText, ['["10.1.0.0/24"]', '"everything"']);
+  const connection = await connect(office, profile);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  assert.deepEqual(details?.protectedPrefixes, ['10.1.0.0/24']);
+  assert.ok((details?.uncarriedPrefixes?.length ?? 0) > 0);
+});
+
+test('a gateway that carries IPv6 seals none of it from a computer that sends only from IPv4', async () => {
+  await startGateway(
+    office,
+    profileFrom(gatewayText, ['networks = ["10.1.0.0/24"]', 'networks = ["10.1.0.0/24", "2001:db8::/32"]']),
+  );
+  const profile = profileFrom(
+    terminalText,
+    ['["10.1.0.0/24"]', '["10.1.0.0/24", "2001:db8::/32"]'],
+    ['networks', 'virtual_address = false\nnetworks'],
+  );
+  const connection = await connect(office, profile);
+  const { details } = connectionStatus(connection, office.terminal.tunnel);
+  assert.deepEqual(details?.protectedPrefixes, ['10.1.0.0/24']);
+  assert.deepEqual(details?.uncarriedPrefixes, ['2001:db8::/32']);
 });
 
 test('networks of the gateway: what it says is protected, and stays shut while it is away', async () => {
@@ -212,17 +321,22 @@ test('when_down = "bypass": while reconnecting, what is protected goes its own w
   const { terminal, wire, clock } = office;
   assert.deepEqual(terminal.host.tunnel?.routedPrefixes, ['10.1.0.0/24']);
   assert.deepEqual(terminal.host.failClosed?.protectedPrefixes, []);
+  assert.deepEqual(terminal.host.failClosed?.tappedPrefixes, ['10.1.0.0/24']);
   wire.cut = true;
   terminal.tunnel.session!.agreement.disconnect(connection.ikeConnection!, true);
   await clock.advance(5000);
   assert.equal(connection.model.state, 'reconnecting');
   assert.equal(terminal.host.tunnel, undefined);
+  assert.deepEqual(terminal.host.failClosed?.tappedPrefixes, [], 'answers reach the system');
+  assert.deepEqual(terminal.thread.bypassLinks, [], 'and nobody else');
   assert.equal(terminal.host.dns, undefined, 'nobody asks a name server that cannot be reached');
   assert.equal(connectionStatus(connection, terminal.tunnel).protectedTraffic, 'clear');
   wire.cut = false;
   await clock.advance(60_000);
   assert.equal(connection.model.state, 'connected');
   assert.deepEqual(tunnelOf(office)?.routedPrefixes, ['10.1.0.0/24']);
+  assert.deepEqual(tappedOf(office), ['10.1.0.0/24']);
+  assert.equal(terminal.thread.bypassLinks.length, 1);
 });
 
 test('a rekeyed child with other networks is followed by the filter and by what is shut', async () => {
@@ -234,7 +348,8 @@ test('a rekeyed child with other networks is followed by the filter and by what 
     ...selector,
     addresses: { first: selector.addresses.first, last: selector.addresses.first },
   }));
-  connection.childInstalled({ remoteSelectors: narrower } as never, 'both');
+  const { localSelectors } = child!.parameters;
+  connection.childInstalled({ localSelectors, remoteSelectors: narrower } as never, 'both');
   await office.clock.advance(10);
   const prefix = `${formatAddress(narrower[0]!.addresses.first)}/32`;
   assert.deepEqual(terminal.host.failClosed?.protectedPrefixes, [prefix]);
@@ -244,4 +359,8 @@ test('a rekeyed child with other networks is followed by the filter and by what 
 /** Read anew: what was asserted before says nothing of it. */
 function tunnelOf({ terminal }: Office) {
   return terminal.host.tunnel;
+}
+
+function tappedOf({ terminal }: Office) {
+  return terminal.host.failClosed?.tappedPrefixes;
 }

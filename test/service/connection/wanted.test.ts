@@ -59,6 +59,29 @@ test('networks of the gateway are remembered: shut from the first moment of the 
   assert.deepEqual(office.restart(reborn).wanted.all, [], 'with down this is forgotten too');
 });
 
+test('networks of the gateway: shut from the first moment of every connection but the first, also after down', async () => {
+  await startGateway(office);
+  const profile = profileFrom(terminalText, ['["10.1.0.0/24"]', '"gateway"']);
+  const { terminal, clock } = office;
+  await connect(office, profile);
+  await terminal.connections.down('office');
+  assert.equal(terminal.host.failClosed, undefined);
+  office.wire.cut = true;
+  const shutFirst = async (service: typeof terminal, wanted: typeof profile) => {
+    service.connections.up(wanted, 0, true);
+    await clock.advance(100);
+    const shut = service.host.failClosed?.protectedPrefixes;
+    await service.connections.down('office');
+    return shut;
+  };
+  const reborn = office.restart(terminal);
+  assert.deepEqual(await shutFirst(reborn, profile), ['10.1.0.0/24']);
+  const elsewhere = { ...profile, gateway: { ...profile.gateway, address: '192.0.2.2' } };
+  assert.deepEqual(await shutFirst(reborn, elsewhere), [], 'another gateway has other networks');
+  reborn.connections.forget('office');
+  assert.deepEqual(await shutFirst(reborn, profile), [], 'removed');
+});
+
 test('down works for one that is wanted and could not be brought up', async () => {
   const { terminal } = office;
   terminal.connections.up(profileFrom(terminalText), 1000, true);

@@ -6,7 +6,9 @@ import {
   formatRange,
   parseAddress,
   parseRange,
+  prefixToRange,
 } from '../../../main/engine/packet/address.ts';
+import { AddressSet } from '../../../main/engine/packet/address-set.ts';
 import { explain } from '../../../main/engine/policy/explain.ts';
 import { compileFilter, type FilterSources } from '../../../main/service/filter/compile.ts';
 import { namesOf } from '../../../main/service/filter/names.ts';
@@ -154,4 +156,24 @@ test('a hostile network cannot take destinations out of the tunnel by its prefix
     (namesOf(terminal(addresses), [], 'sealnic0', []).get('local-network') ?? []).map(formatRange);
   assert.deepEqual(local(['192.168.1.5/24', 'fd00:1::5/64']), ['192.168.1.0/24', 'fd00:1::/64']);
   assert.deepEqual(local(['128.0.0.5/1', '203.0.113.5/24', '10.0.0.5/7']), []);
+});
+
+test('a default that is not BYPASS holds for everything that no row lets pass: it enters, and is shut', () => {
+  for (const defaultAction of ['DISCARD', 'PROTECT'] as const) {
+    const filter = compile({
+      contributions: [contribution({ defaultAction, localNetwork: [range('192.168.1.0/24')] })],
+    });
+    assert.equal(verdict(filter, '203.0.113.1'), `${defaultAction} default-inside`);
+    assert.equal(verdict(filter, '192.168.1.9'), 'BYPASS office-local-network');
+    const routed = new AddressSet(filter.routed.map(prefixToRange));
+    assert.ok(routed.contains(parseAddress('203.0.113.1')!));
+    assert.ok(!routed.contains(parseAddress('192.168.1.9')!));
+    assert.deepEqual(filter.shut, filter.routed);
+  }
+});
+
+test('what is uncarried is shut, but no row of the firewall: DHCP and resolvers pass ahead of it', () => {
+  const filter = compile({ contributions: [contribution({ uncarried: [everyAddress(6)] })] });
+  assert.deepEqual(filter.firewallRows, []);
+  assert.ok(filter.shut.map(formatPrefix).includes('::/0'));
 });

@@ -87,17 +87,19 @@ test('explain names the row that decides, and who enforces it', async () => {
   const { id } = await addRow(parts, { row: web });
   const decided = async (destinationPort: number, destination = '10.1.0.7') => {
     const { explanations } = await explain(parts, { destination, protocol: 'tcp', destinationPort });
-    const { rowId, action, enforcedBy, profile } = explanations[0]!;
-    return { rowId, action, enforcedBy, profile };
+    const { rowId, action, outcome, enforcedBy, profile } = explanations[0]!;
+    return { rowId, action, outcome, enforcedBy, profile };
   };
   assert.deepEqual(await decided(80), {
     rowId: id,
     action: 'BYPASS',
+    outcome: 'passed',
     enforcedBy: 'engine',
     profile: undefined,
   });
   assert.partialDeepStrictEqual(await decided(443), {
     action: 'PROTECT',
+    outcome: 'sealed',
     enforcedBy: 'engine',
     profile: 'office',
   });
@@ -105,4 +107,14 @@ test('explain names the row that decides, and who enforces it', async () => {
     action: 'BYPASS',
     enforcedBy: 'nobody',
   });
+});
+
+test('with nothing connected, no row is in force, and explain says so', async () => {
+  await addRow(parts, { row: { ...web, action: 'DISCARD' } });
+  const { explanations } = await explain(parts, {
+    destination: '10.1.0.7',
+    protocol: 'tcp',
+    destinationPort: 80,
+  });
+  assert.partialDeepStrictEqual(explanations[0], { action: 'DISCARD', outcome: 'not-in-force' });
 });
