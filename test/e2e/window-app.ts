@@ -52,7 +52,7 @@ export async function endApp(app: ElectronApplication): Promise<void> {
   if (process?.exitCode === null && process.signalCode === null) {
     const ended = new Promise<void>((resolve) => app.once('close', () => resolve()));
     // Not Playwright's close: what it evaluates interrupts whatever JavaScript runs, and quitting there destroys a
-    // socket in the middle of Node's reading from it, which Node answers with an exception. Nothing else can do that.
+    // socket in the middle of Node's reading from it, which Node answers with an exception.
     const quit = app.evaluate((electron) => {
       setTimeout(() => electron.app.quit(), 0);
     });
