@@ -213,6 +213,15 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'network-changed':
       return { what: `"${profile}" is being connected anew because the network changed.` };
+    case 'woke-up':
+      return {
+        what: `"${profile}" is being connected anew: the computer slept, and the gateway answered no more.`,
+      };
+    case 'captive-portal':
+      return {
+        what: `The gateway of "${profile}" cannot be reached: this network wants a sign-in first${failure.url === undefined ? '' : ` (${failure.url})`}.`,
+        next: `Let its sign-in page through for five minutes: sealnic portal ${name}`,
+      };
     case 'service-stopping':
       return { what: `"${profile}" ended because the service is stopping.` };
     case 'unexpected':

@@ -61,6 +61,10 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('network-failed'), detail: z.string() }),
   /** Links or addresses changed; the connection is being made anew. */
   z.object({ code: z.literal('network-changed') }),
+  /** The gateway is silent, and the network answers in the place of others. `url`: where to sign in, where it said so. */
+  z.object({ code: z.literal('captive-portal'), url: z.string().optional() }),
+  /** The computer slept, and the gateway knew nothing of the connection any more. */
+  z.object({ code: z.literal('woke-up'), sleptSeconds: z.number() }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
@@ -161,6 +165,8 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'dead-peer':
     case 'name-not-resolved':
     case 'no-network':
+    case 'woke-up':
+    case 'captive-portal':
       return exitCodes.gatewayUnreachable;
     default:
       return exitCodes.failed;

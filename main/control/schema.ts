@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { presenceMethods } from './presence-methods.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
@@ -85,6 +86,7 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+  ...presenceMethods,
 
   'profiles.list': {
     right: 'observe',

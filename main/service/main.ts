@@ -13,10 +13,10 @@ import { openHostNetwork } from '../host/network/index.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
 import { ConnectionManager } from './connection/manager.ts';
-import { monotonicMilliseconds } from './data/clock.ts';
 import { DataThread } from './data/proxy.ts';
 import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
@@ -29,7 +29,6 @@ import { VerdictTail } from './methods/verdict-tail.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
 import { resolveName, systemNameServers } from './resolve.ts';
-import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
 import { type WantedConnection, WantedConnections } from './wanted.ts';
@@ -101,10 +100,16 @@ async function run(options: ServiceOptions, configuration: ServiceConfiguration)
 interface Composition {
   readonly parts: ServiceParts;
   readonly wanted: WantedConnections;
+  readonly clock: ServiceClock;
 }
 
 function compose(options: ServiceOptions, configuration: ServiceConfiguration, log: Log): Composition {
   const secrets = new SecretMemory();
+  const clock = new ServiceClock();
+  const time = {
+    now: () => clock.now(),
+    schedule: (atMilliseconds: number, call: () => void) => clock.schedule(atMilliseconds, call),
+  };
   const host = openHostNetwork({ journal: configuration.journal });
   const credentials = openCredentialStore(configuration.credentialDirectory, secrets);
   const userFilter = new UserFilter(configuration.filter);
@@ -117,8 +122,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     secrets,
     machinery: {
       prepareDataThread: (memory) => DataThread.prepare(memory),
-      now: monotonicMilliseconds,
-      schedule,
+      ...time,
       random: (bytes) => randomFillSync(bytes),
     },
     nameServers: systemNameServers,
@@ -139,8 +143,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     resolve: resolveName,
     ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
       ikeConfigurationOf(profile, association, localAddress, credentials),
-    now: monotonicMilliseconds,
-    schedule,
+    ...time,
     log,
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
@@ -156,7 +159,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     credentials,
     verdicts,
   };
-  return { parts, wanted };
+  return { parts, wanted, clock };
 }
 
 /** For a computer whose service is dead: one line of JSON, as the method of the same name answers. */
@@ -185,7 +188,7 @@ async function repairWithoutService(
 async function serve(
   options: ServiceOptions,
   configuration: ServiceConfiguration,
-  { parts, wanted }: Composition,
+  { parts, wanted, clock }: Composition,
   log: Log,
 ): Promise<void> {
   const { host, connections, profiles, tunnel, verdicts } = parts;
@@ -204,6 +207,10 @@ async function serve(
       .networkChanged()
       .catch((error: Error) => log('warning', `change of network: ${error.message}`));
   });
+  const sleepWatch = clock.watchSleep((sleptMilliseconds) => {
+    log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
+    connections.wokeUp(sleptMilliseconds);
+  });
   for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
@@ -217,6 +224,7 @@ async function serve(
   });
   log('info', 'stopping');
   watch.close();
+  sleepWatch.close();
   verdicts.close();
   connections.abandon();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));

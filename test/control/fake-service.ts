@@ -139,6 +139,7 @@ export class FakeService implements ServiceApi {
       status: () => this.status,
       'connection.up': ({ profile }) => connectedStatus({ profile }),
       'connection.down': empty,
+      'connection.measure': () => ({}),
       'connection.retry': empty,
       'profiles.list': () => ({
         profiles: [

@@ -118,8 +118,21 @@ export class ConnectionManager {
     const underlayChanged = await tunnel.underlayChanged();
     for (const connection of this.#connections.values()) {
       if (underlayChanged || waitsForNetwork(connection)) connection.networkChanged();
+      else connection.doubt({ code: 'network-changed' });
     }
     await tunnel.refresh();
+  }
+
+  /** The computer slept. */
+  wokeUp(sleptMilliseconds: number): void {
+    for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
+  }
+
+  /** Somebody watches the connection's round trip. Throws ControlError not-connected. */
+  measure(name: string): void {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    connection.measure();
   }
 
   /** The service stops: peers are told, the computer's protection is left in place. */

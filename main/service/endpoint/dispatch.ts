@@ -83,7 +83,7 @@ async function requireOwnership(
   method: MethodName,
   parameters: unknown,
 ): Promise<void> {
-  if (method !== 'connection.up' && method !== 'connection.down' && method !== 'connection.retry') return;
+  if (!method.startsWith('connection.')) return;
   const owner = api.ownerOf((parameters as { profile: string }).profile);
   if (owner === undefined || owner === context.peer.uid) return;
   if (!(await rights.allows(context.peer, 'administer', context.signal))) {
