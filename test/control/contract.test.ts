@@ -17,6 +17,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'connection.up': { profile: 'office', wait: true },
   'connection.down': { profile: 'office' },
   'connection.retry': { profile: 'office' },
+  'connection.measure': { profile: 'office' },
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },
