@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
 import { presenceMethods } from './presence-methods.ts';
+import { promptMethods } from './prompt-methods.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
@@ -203,6 +204,8 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+
+  ...promptMethods,
 
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */
   'capture.start': {

@@ -29,6 +29,8 @@ const examples: { [Name in MethodName]?: unknown } = {
   'sa.delete': { spi: 'c0ffee01' },
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
+  'prompts.answer': { id: 'prompt-1', store: true },
+  'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },
 };
 const served = (Object.keys(methods) as MethodName[]).filter(
