@@ -119,8 +119,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
   const verdicts = new VerdictTail(() => tunnel);
   const prompts = new Prompts({
     secrets,
-    now: monotonicMilliseconds,
-    schedule,
+    ...time,
     wallClock,
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
