@@ -28,10 +28,11 @@ const examples: { [Name in MethodName]?: unknown } = {
   'sa.delete': { spi: 'c0ffee01' },
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
+  'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
   'verdicts.tail': { after: 0, limit: 10 },
 };
 const served = (Object.keys(methods) as MethodName[]).filter(
-  (name) => !/^(service\.version|status\.(un)?subscribe|capture\..*)$/.test(name),
+  (name) => !/^(service\.version|rights\.mine|status\.(un)?subscribe|capture\..*)$/.test(name),
 );
 
 test('every method reaches the service with its parameters and brings its result back', async () => {
