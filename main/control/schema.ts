@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { promptMethods } from './prompt-methods.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
@@ -202,6 +203,8 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+
+  ...promptMethods,
 
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */
   'capture.start': {

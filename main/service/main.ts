@@ -1,6 +1,6 @@
 // The service's process: puts the parts together, takes up what an earlier process was doing, and serves until it is
 // told to stop.
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
@@ -29,10 +29,12 @@ import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
+import { Prompts } from './prompts/prompts.ts';
 import { resolveName, systemNameServers } from './resolve.ts';
 import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 import { type WantedConnection, WantedConnections } from './wanted.ts';
 
 const version: string = JSON.parse(
@@ -119,6 +121,14 @@ function compose(
   const userFilter = new UserFilter(configuration.filter);
   const wanted = new WantedConnections(configuration.stateDirectory);
   const verdicts = new VerdictTail(() => tunnel);
+  const prompts = new Prompts({
+    secrets,
+    now: monotonicMilliseconds,
+    schedule,
+    wallClock,
+    randomId: () => randomBytes(16).toString('base64url'),
+    timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
+  });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -165,6 +175,7 @@ function compose(
     credentials,
     verdicts,
     log: ring,
+    prompts,
   };
   return { parts, wanted };
 }
@@ -198,7 +209,7 @@ async function serve(
   { parts, wanted }: Composition,
   log: Log,
 ): Promise<void> {
-  const { host, connections, profiles, tunnel, verdicts } = parts;
+  const { host, connections, profiles, tunnel, verdicts, prompts } = parts;
   const endpoint = await startEndpoint({
     path: configuration.controlSocket,
     api: createServiceApi(parts),
@@ -228,6 +239,7 @@ async function serve(
   log('info', 'stopping');
   watch.close();
   verdicts.close();
+  prompts.close();
   connections.abandon();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();

@@ -14,9 +14,11 @@ import { deleteAssociation, listAssociations, rekeyAssociation } from './methods
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
 import type { ProfileBook } from './methods/profiles.ts';
+import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
 import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
+import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
 
 export interface ServiceParts {
@@ -31,6 +33,7 @@ export interface ServiceParts {
   readonly credentials: CredentialStore;
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
+  readonly prompts: Prompts;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -40,7 +43,14 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     version,
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
-    onStatusChange: (changed) => connections.onChange(changed),
+    onStatusChange: (changed) => {
+      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      return {
+        close: () => {
+          for (const watch of watches) watch.close();
+        },
+      };
+    },
     startCapture: (parameters, _caller, sink) => startCapture(parts, parameters, sink),
   };
 }
@@ -65,6 +75,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     drops: Object.fromEntries(
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
+    prompts: [...parts.prompts.all],
   });
   return {
     status,
@@ -136,6 +147,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       removeSecret(credentials, caller, name);
       return {};
     },
+
+    ...promptHandlers(parts.prompts),
 
     'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),
     'doctor.repair': () => repairComputer(host, tunnel, connections),

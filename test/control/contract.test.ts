@@ -29,6 +29,8 @@ const examples: { [Name in MethodName]?: unknown } = {
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
   'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
+  'prompts.answer': { id: 'prompt-1', store: true },
+  'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },
 };
 const served = (Object.keys(methods) as MethodName[]).filter(

@@ -57,6 +57,7 @@ export function statusOf(...connections: ConnectionStatus[]): Status {
     startedAt: fixtureNow - 86_400_000,
     connections,
     drops: { 'policy-discard': 12, 'bad-icv': 3 },
+    prompts: [],
   };
 }
 
@@ -271,6 +272,9 @@ export class FakeService implements ServiceApi {
         ],
       }),
       'secrets.remove': empty,
+      'prompts.list': () => ({ prompts: this.status.prompts }),
+      'prompts.answer': empty,
+      'prompts.cancel': empty,
       'doctor.check': () => ({
         findings: [
           { code: 'adapter', severity: 'good', text: '/dev/net/tun can be opened.', repairable: false },

@@ -44,6 +44,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       startedAt: now - 60 * minute,
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
+      prompts: [],
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };

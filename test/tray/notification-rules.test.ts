@@ -19,6 +19,7 @@ function present(...connections: Partial<ConnectionStatus>[]): ServiceState {
       version: '1',
       startedAt: 0,
       drops: {},
+      prompts: [],
       connections: connections.map((each) => ({
         profile: 'office',
         state: 'connected',

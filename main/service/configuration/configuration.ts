@@ -27,6 +27,8 @@ export interface ServiceConfiguration {
   readonly logLevel: LogLevel;
   /** Group whose members may connect and disconnect. */
   readonly controlGroup: string;
+  /** How long a prompt waits for its answer. */
+  readonly promptTimeoutMilliseconds: number;
   /** Virtual adapter; at most 15 characters. */
   readonly interfaceName: string;
   /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
@@ -52,6 +54,7 @@ export function parseConfiguration(text: string, source = defaultConfigurationPa
     filter: service.filter,
     logLevel: service.log_level,
     controlGroup: service.control_group,
+    promptTimeoutMilliseconds: service.prompt_timeout * 1000,
     interfaceName: network.interface,
     mark: network.mark,
     routingTable: network.routing_table,
@@ -114,6 +117,8 @@ const configurationSchema = z.strictObject({
       filter: absolutePath.default('/etc/sealnic/filter.toml'),
       log_level: z.enum(logLevels).default('info'),
       control_group: z.string().min(1).max(32).default('sealnic'),
+      /** Seconds. */
+      prompt_timeout: z.number().min(1).max(3600).default(120),
     })
     .prefault({}),
   network: z

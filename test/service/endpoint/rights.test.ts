@@ -274,6 +274,8 @@ function exampleOf(name: MethodName): object {
     'sa.delete': { spi: 'c0ffee01' },
     'secrets.put': { name: 'x', kind: 'psk' },
     'secrets.remove': { name: 'x' },
+    'prompts.answer': { id: 'prompt-1' },
+    'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },
     'capture.stop': { stream: 1 },
     'log.tail': { after: 0, limit: 1, level: 'info', everything: false },
