@@ -133,6 +133,11 @@ export function wordsOf(failure: ControlFailure): Words {
         what: `No secret was sent, because the service may not be genuine: ${failure.detail}.`,
         next: 'Check --control and SEALNIC_CONTROL.',
       };
+    case 'file-not-written':
+      return {
+        what: `The file ${failure.path} cannot be written: ${failure.detail}.`,
+        next: 'Give the name of a file that you may write.',
+      };
     case 'bad-answer':
       return {
         what: `The service's answer to ${failure.method} was not understood (${failure.detail}).`,

@@ -138,6 +138,7 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('connection-lost'), path: z.string() }),
   z.object({ code: z.literal('server-not-trusted'), path: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('file-not-written'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('bad-answer'), method: z.string(), detail: z.string() }),
 ]);
 export type ControlFailure = z.infer<typeof controlFailureSchema>;

@@ -23,6 +23,7 @@ import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
 import { SecretMemory } from './keying/secret-memory.ts';
 import { createLog, type Log } from './log.ts';
+import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
@@ -90,8 +91,11 @@ function nameOfProfile(file: string): string {
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
   mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
   const underSystemd = process.env.JOURNAL_STREAM !== undefined;
-  const log = createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line));
-  const service = compose(options, configuration, log);
+  const ring = new LogRing(Date.now);
+  const log = ring.recording(
+    createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line)),
+  );
+  const service = compose(options, configuration, log, ring);
   if (options.task !== 'run') {
     await doTask(options.task, service);
     return;
@@ -105,7 +109,12 @@ interface Composition {
   readonly clock: ServiceClock;
 }
 
-function compose(options: ServiceOptions, configuration: ServiceConfiguration, log: Log): Composition {
+function compose(
+  options: ServiceOptions,
+  configuration: ServiceConfiguration,
+  log: Log,
+  ring: LogRing,
+): Composition {
   const secrets = new SecretMemory();
   const clock = new ServiceClock();
   const time = {
@@ -167,6 +176,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     profiles,
     credentials,
     verdicts,
+    log: ring,
     prompts,
   };
   return { parts, wanted, clock };

@@ -72,6 +72,7 @@ const controlFailures: {
   'no-service': [{ code: 'no-service', path: '/x', detail: 'ENOENT' }, 3],
   'connection-lost': [{ code: 'connection-lost', path: '/x' }, 3],
   'server-not-trusted': [{ code: 'server-not-trusted', path: '/x', detail: 'y' }, 4],
+  'file-not-written': [{ code: 'file-not-written', path: '/x', detail: 'y' }, 1],
   'bad-answer': [{ code: 'bad-answer', method: 'x', detail: 'y' }, 1],
 };
 
