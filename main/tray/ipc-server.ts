@@ -62,6 +62,8 @@ export class IpcServer {
       'profiles.save': ({ profile, text, replace }) =>
         importText({ fileName: `${profile}.toml`, name: profile, replace }, text),
       'secrets.put': ({ name, kind, secret }) => mirror.call('secrets.put', { name, kind }, { secret }),
+      'prompts.answer': ({ answer, ...parameters }) =>
+        mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
