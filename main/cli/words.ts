@@ -133,6 +133,11 @@ export function wordsOf(failure: ControlFailure): Words {
         what: `No secret was sent, because the service may not be genuine: ${failure.detail}.`,
         next: 'Check --control and SEALNIC_CONTROL.',
       };
+    case 'file-not-written':
+      return {
+        what: `The file ${failure.path} cannot be written: ${failure.detail}.`,
+        next: 'Give the name of a file that you may write.',
+      };
     case 'bad-answer':
       return {
         what: `The service's answer to ${failure.method} was not understood (${failure.detail}).`,
@@ -236,6 +241,15 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'network-changed':
       return { what: `"${profile}" is being connected anew because the network changed.` };
+    case 'woke-up':
+      return {
+        what: `"${profile}" is being connected anew: the computer slept, and the gateway answered no more.`,
+      };
+    case 'captive-portal':
+      return {
+        what: `The gateway of "${profile}" cannot be reached: this network wants a sign-in first${failure.url === undefined ? '' : ` (${failure.url})`}.`,
+        next: `Let its sign-in page through for five minutes: sealnic portal ${name}`,
+      };
     case 'service-stopping':
       return { what: `"${profile}" ended because the service is stopping.` };
     case 'unexpected':

@@ -66,6 +66,10 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('network-failed'), detail: z.string() }),
   /** Links or addresses changed; the connection is being made anew. */
   z.object({ code: z.literal('network-changed') }),
+  /** The gateway is silent, and the network answers in the place of others. `url`: where to sign in, where it said so. */
+  z.object({ code: z.literal('captive-portal'), url: z.string().optional() }),
+  /** The computer slept, and the gateway knew nothing of the connection any more. */
+  z.object({ code: z.literal('woke-up'), sleptSeconds: z.number() }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
@@ -134,6 +138,7 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('connection-lost'), path: z.string() }),
   z.object({ code: z.literal('server-not-trusted'), path: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('file-not-written'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('bad-answer'), method: z.string(), detail: z.string() }),
 ]);
 export type ControlFailure = z.infer<typeof controlFailureSchema>;
@@ -183,6 +188,8 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'dead-peer':
     case 'name-not-resolved':
     case 'no-network':
+    case 'woke-up':
+    case 'captive-portal':
       return exitCodes.gatewayUnreachable;
     default:
       return exitCodes.failed;

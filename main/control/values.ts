@@ -52,6 +52,9 @@ export const connectionStatusSchema = z.object({
       espAlgorithm: z.string().optional(),
       espEncapsulation: z.enum(['udp', 'native']).optional(),
       childRekeyAt: instant.optional(),
+      /** From a request to the gateway to its answer, latest measured; and when that was. */
+      roundTripMilliseconds: count.optional(),
+      roundTripAt: instant.optional(),
       interfaceName: z.string().optional(),
       mtu: z.number().int().optional(),
       counters: countersSchema,

@@ -9,6 +9,7 @@ import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
+import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
@@ -31,6 +32,7 @@ export interface ServiceParts {
   readonly profiles: ProfileBook;
   readonly credentials: CredentialStore;
   readonly verdicts: VerdictTail;
+  readonly log: LogRing;
   readonly prompts: Prompts;
 }
 
@@ -94,6 +96,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     },
     'connection.retry': ({ profile }) => {
       connections.retry(profile);
+      return {};
+    },
+    'connection.measure': ({ profile }) => {
+      connections.measure(profile);
       return {};
     },
 
@@ -163,6 +169,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
         ...(defaultLink6 !== undefined && { defaultLink6 }),
       };
     },
+    'log.tail': ({ everything, ...question }, { uid }) =>
+      parts.log.tail({ ...question, owner: everything ? undefined : uid }),
     'verdicts.tail': ({ after, limit }) => ({ samples: verdicts.after(after, limit) }),
   };
 }

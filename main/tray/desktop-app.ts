@@ -17,6 +17,7 @@ import { loginItem } from './login-item/index.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
 import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
 import { platform } from './platform/index.ts';
+import { askForFile, writeOwnFile } from './save-file.ts';
 import { ServiceMirror } from './service-mirror.ts';
 import { failureText } from './text/failure-text.ts';
 import { languageFor, type Translate, translateTo } from './text/translate.ts';
@@ -113,6 +114,7 @@ export class DesktopApp {
       },
       copyDiagnostics: () => this.#copyDiagnostics(),
       quit: () => app.quit(),
+      saveFile: (suggestedName, content) => this.#saveFile(suggestedName, content),
       now: () => performance.now(),
       wait: async (milliseconds) => {
         await wait(milliseconds);
@@ -251,6 +253,13 @@ export class DesktopApp {
         now: new Date(),
       }),
     );
+  }
+
+  async #saveFile(suggestedName: string, content: string | Uint8Array): Promise<boolean> {
+    const path = await askForFile(this.#window.electronWindow, suggestedName);
+    if (path === undefined) return false;
+    writeOwnFile(path, content);
+    return true;
   }
 
   #notify({ title, body }: { title: string; body: string }): void {

@@ -24,6 +24,8 @@ export interface IpcHost {
   readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
   readonly quit: () => void;
+  /** False: the person chose no place. Throws ControlError file-not-written. */
+  readonly saveFile: (suggestedName: string, content: string | Uint8Array) => Promise<boolean>;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -65,6 +67,7 @@ export class IpcServer {
       'prompts.answer': ({ answer, ...parameters }) =>
         mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
+      'file.save': async ({ suggestedName, text }) => ({ saved: await host.saveFile(suggestedName, text) }),
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
         host.changeSettings(changes);

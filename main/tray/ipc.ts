@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ControlFailure } from '../control/failure.ts';
 import { type MethodName, type Methods, methods } from '../control/schema.ts';
 import { profileSummarySchema, secretKinds, statusSchema } from '../control/values.ts';
+import { diagnosticsCommands } from './ipc-diagnostics.ts';
 
 export const themes = ['system', 'light', 'dark'] as const;
 export const languages = ['en', 'ja'] as const;
@@ -84,6 +85,8 @@ export const serviceCommands = {
   'doctor.check': ofService('doctor.check'),
   'doctor.repair': ofService('doctor.repair'),
   'terminal.information': ofService('terminal.information'),
+  'rights.mine': ofService('rights.mine'),
+  'log.tail': ofService('log.tail'),
 } as const;
 
 /** Commands that main itself carries out or adapts. */
@@ -132,6 +135,8 @@ export const ownCommands = {
 
   /** Answered at most 10 times a second (main waits), and with nothing while the window is hidden. */
   'verdicts.tail': ofService('verdicts.tail'),
+
+  ...diagnosticsCommands,
 
   'settings.get': { parameters: nothing, result: settingsSchema },
   /** Changes what is given; gives all of them. */

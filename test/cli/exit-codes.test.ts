@@ -29,6 +29,8 @@ const failures: { [Code in Failure['code']]: [Extract<Failure, { code: Code }>, 
   'adapter-failed': [{ code: 'adapter-failed', detail: 'EBUSY' }, 1],
   'network-failed': [{ code: 'network-failed', detail: 'EPERM' }, 1],
   'network-changed': [{ code: 'network-changed' }, 1],
+  'woke-up': [{ code: 'woke-up', sleptSeconds: 3600 }, 6],
+  'captive-portal': [{ code: 'captive-portal', url: 'http://192.0.2.1/login' }, 6],
   'service-stopping': [{ code: 'service-stopping' }, 1],
   unexpected: [{ code: 'unexpected', detail: 'x' }, 1],
 };
@@ -70,6 +72,7 @@ const controlFailures: {
   'no-service': [{ code: 'no-service', path: '/x', detail: 'ENOENT' }, 3],
   'connection-lost': [{ code: 'connection-lost', path: '/x' }, 3],
   'server-not-trusted': [{ code: 'server-not-trusted', path: '/x', detail: 'y' }, 4],
+  'file-not-written': [{ code: 'file-not-written', path: '/x', detail: 'y' }, 1],
   'bad-answer': [{ code: 'bad-answer', method: 'x', detail: 'y' }, 1],
 };
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type LogLevel, logLevels } from '../../control/diagnostics-methods.ts';
 import { InvalidFileError } from './problem.ts';
 import { readToml } from './toml.ts';
 
@@ -10,9 +11,6 @@ export const defaultConfigurationPath = '/etc/sealnic/service.toml';
 
 /** Names a configuration file instead of the default one; the option --config goes before it. */
 export const configurationVariable = 'SEALNIC_CONFIGURATION';
-
-export const logLevels = ['error', 'warning', 'info', 'debug'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 export interface ServiceConfiguration {
   /** Unix socket of the control endpoint. */
