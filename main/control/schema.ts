@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { keyMethods } from './key-methods.ts';
 import { presenceMethods } from './presence-methods.ts';
 import { promptMethods } from './prompt-methods.ts';
 import {
@@ -205,6 +206,8 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+
+  ...keyMethods,
 
   ...promptMethods,
 

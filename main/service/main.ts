@@ -2,7 +2,7 @@
 // told to stop.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { parse as parsePath } from 'node:path';
+import { join, parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { exitCodes } from '../control/failure.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
@@ -22,6 +22,8 @@ import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
 import { SecretMemory } from './keying/secret-memory.ts';
+import { followVaults } from './keyring/follow-vaults.ts';
+import { Keyring } from './keyring/keyring.ts';
 import { createLog, type Log } from './log.ts';
 import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
@@ -133,6 +135,13 @@ function compose(
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
   });
+  const keyring = new Keyring({
+    memory: secrets,
+    store: credentials,
+    directory: join(configuration.stateDirectory, 'vaults'),
+    prompts,
+    log,
+  });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -157,15 +166,20 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials),
+    authenticator: new Authenticator(keyring),
     resolve: resolveName,
-    ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
-      ikeConfigurationOf(profile, association, localAddress, credentials),
+    unlock: (profile, owner, signal) => keyring.ready(profile, owner, signal),
+    ikeConfiguration: (
+      profile: Profile,
+      association: AssociationId,
+      localAddress: IpAddress | undefined,
+      owner: number,
+    ) => ikeConfigurationOf(profile, association, localAddress, keyring, owner),
     ...time,
     log,
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
-  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);
+  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials, keyring);
   const parts = {
     version,
     startedAt: Date.now(),
@@ -175,6 +189,7 @@ function compose(
     userFilter,
     profiles,
     credentials,
+    keyring,
     verdicts,
     log: ring,
     prompts,
@@ -231,6 +246,8 @@ async function serve(
     log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
     connections.wokeUp(sleptMilliseconds);
   });
+  const vaultWatch = followVaults(parts, log);
+  await parts.keyring.start();
   for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
@@ -247,7 +264,9 @@ async function serve(
   sleepWatch.close();
   verdicts.close();
   prompts.close();
+  vaultWatch.close();
   connections.abandon();
+  parts.keyring.close();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
   process.exit(0);

@@ -9,10 +9,12 @@ import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
+import type { Keyring } from './keyring/keyring.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
+import { keyHandlers, vaultSummaries } from './methods/keys.ts';
 import type { ProfileBook } from './methods/profiles.ts';
 import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
@@ -31,6 +33,7 @@ export interface ServiceParts {
   readonly userFilter: UserFilter;
   readonly profiles: ProfileBook;
   readonly credentials: CredentialStore;
+  readonly keyring: Keyring;
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
@@ -44,7 +47,11 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
     onStatusChange: (changed) => {
-      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      const watches = [
+        connections.onChange(changed),
+        parts.prompts.onChange(changed),
+        parts.keyring.onChange(changed),
+      ];
       return {
         close: () => {
           for (const watch of watches) watch.close();
@@ -76,6 +83,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
     prompts: [...parts.prompts.all],
+    vaults: vaultSummaries(parts.keyring, { uid: 0, administrator: true }),
   });
   return {
     status,
@@ -152,6 +160,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       return {};
     },
 
+    ...keyHandlers({ keyring: parts.keyring, store: credentials, validProfiles: () => profiles.valid() }),
     ...promptHandlers(parts.prompts),
 
     'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),

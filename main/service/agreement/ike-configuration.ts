@@ -2,23 +2,24 @@
 import type { IkeConfiguration } from '../../engine/ike/contract.ts';
 import type { IpAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
-import type { CredentialStore } from '../../keys/credentials/store.ts';
 import type { Profile } from '../profile/contract.ts';
 import { ikeConfigurationFor } from '../profile/ike-configuration.ts';
+import type { Credentials } from './credentials.ts';
 
 /** `localAddress`: towards the gateway; undefined as gateway. Throws CredentialError where the store lacks something. */
 export function ikeConfigurationOf(
   profile: Profile,
   association: AssociationId,
   localAddress: IpAddress | undefined,
-  store: CredentialStore,
+  store: Credentials,
+  owner?: number,
 ): IkeConfiguration {
   const { authentication } = profile;
   if (authentication.method === 'psk') return ikeConfigurationFor(profile, { association, localAddress });
   return ikeConfigurationFor(profile, {
     association,
     localAddress,
-    certificates: store.certificateChain(authentication.certificate),
-    keyType: store.privateKeyType(authentication.privateKey),
+    certificates: store.certificateChain(authentication.certificate, owner),
+    keyType: store.privateKeyType(authentication.privateKey, owner),
   });
 }

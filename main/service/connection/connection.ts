@@ -35,7 +35,10 @@ export interface ConnectionSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
+    owner: number,
   ): IkeConfiguration;
+  /** Has opened what holds the profile's credentials, where that is locked. Throws ConnectionProblem. */
+  unlock?(profile: Profile, owner: number, signal: AbortSignal): Promise<void>;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
@@ -84,6 +87,7 @@ export class Connection implements AgreementParty {
   #childInstalled = false;
   #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
+  #unlocking: AbortController | undefined;
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
@@ -186,16 +190,28 @@ export class Connection implements AgreementParty {
   /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
   abandon(): void {
     this.#abandoned = true;
-    this.#undertaking += 1;
+    this.#beginAnew();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
     this.#releaseIke(true);
+  }
+
+  /** What it authenticates with was taken away: the peer is told without waiting, every key wiped, and it stays shut. */
+  keysGone(failure: Failure): void {
+    this.#beginAnew();
+    this.#dispatch({ type: 'keys-gone', failure });
   }
 
   /** The adapter or the sockets are gone, and with them every SA. */
   adapterFailed(detail: string): void {
     this.#forgetIke();
     this.#dispatch({ type: 'closed', reason: { code: 'adapter-failed', detail } });
+  }
+
+  #beginAnew(): void {
+    this.#undertaking += 1;
+    this.#unlocking?.abort();
+    this.#unlocking = undefined;
   }
 
   get #agreement(): Agreement | undefined {
@@ -208,13 +224,13 @@ export class Connection implements AgreementParty {
     return { lifetime: this.profile.esp.lifetime, replayWindow: this.profile.esp.replayWindow };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
-    return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
+    return this.#surroundings.authenticator.preSharedKey(this.profile, remote, this.owner);
   }
   sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
-    return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
+    return this.#surroundings.authenticator.verifyPeer(this.profile, proof, this.owner);
   }
   assignAddresses() {
     return { dns: [] };
@@ -285,7 +301,7 @@ export class Connection implements AgreementParty {
         this.#run((isCurrent) => this.#prepare(isCurrent), 'prepared', 'prepare-failed');
         return;
       case 'agree':
-        this.#run(async () => this.#agree(), undefined, 'closed');
+        this.#run((isCurrent) => this.#unlockAndAgree(isCurrent), undefined, 'closed');
         return;
       case 'probe':
         this.#probe(effect.reason);
@@ -318,7 +334,7 @@ export class Connection implements AgreementParty {
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
-    this.#undertaking += 1;
+    this.#beginAnew();
     const undertaking = this.#undertaking;
     const isCurrent = () => this.#undertaking === undertaking;
     work(isCurrent).then(
@@ -399,6 +415,18 @@ export class Connection implements AgreementParty {
     }
   }
 
+  /** What is asked meanwhile is withdrawn as soon as something else is begun. */
+  async #unlockAndAgree(isCurrent: () => boolean): Promise<void> {
+    const { unlock } = this.#surroundings;
+    if (unlock !== undefined) {
+      const unlocking = new AbortController();
+      this.#unlocking = unlocking;
+      await unlock(this.profile, this.owner, unlocking.signal);
+      if (!isCurrent()) return;
+    }
+    this.#agree();
+  }
+
   #agree(): void {
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
@@ -406,7 +434,12 @@ export class Connection implements AgreementParty {
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.owner,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
@@ -442,7 +475,7 @@ export class Connection implements AgreementParty {
   #clean(): void {
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
-    this.#undertaking += 1;
+    this.#beginAnew();
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
       (error: unknown) => {

@@ -17,6 +17,8 @@ export type ConnectionEvent =
   | { readonly type: 'traffic' }
   | { readonly type: 'network-changed' }
   | { readonly type: 'woke-up'; readonly sleptSeconds: number }
+  /** Card, medium or vault that holds the keys is gone or locked: only a person brings it back. */
+  | { readonly type: 'keys-gone'; readonly failure: Failure }
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
   | { readonly type: 'down' }
@@ -87,6 +89,16 @@ const refusals = new Set<Failure['code']>([
   'refused-by-peer',
 ]);
 
+/** Only a person changes these: the same attempt again would ask the same question again. */
+const needsPerson = new Set<Failure['code']>([
+  'vault-locked',
+  'medium-removed',
+  'vault-rolled-back',
+  'vault-problem',
+  'prompt-cancelled',
+  'prompt-timed-out',
+]);
+
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
   'preparing',
@@ -95,6 +107,10 @@ const followsNetwork = new Set<ConnectionPhase>([
   'running',
   'backing-off',
 ]);
+
+function staysStopped(why: Failure | undefined): boolean {
+  return why !== undefined && (refusals.has(why.code) || needsPerson.has(why.code));
+}
 
 export function idleConnection(nowMilliseconds: number): ConnectionModel {
   return {
@@ -149,9 +165,14 @@ export function stepConnection(
   const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
     const refused = refusals.has(failure.code);
+    const stays = needsPerson.has(failure.code);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused;
+    const goOn = stays
+      ? false
+      : succeeded
+        ? !refused || attempts < refusalsBeforeFailed
+        : policy.keepTrying && !refused;
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(
@@ -244,7 +265,7 @@ export function stepConnection(
         return model.trafficWaits ? unchanged : to({ trafficWaits: true });
       }
       if (model.phase !== 'stopped') return unchanged;
-      if (policy.start === 'on-demand' && !model.wantsDown && !refusals.has(model.why?.code ?? 'requested')) {
+      if (policy.start === 'on-demand' && !model.wantsDown && !staysStopped(model.why)) {
         return to({ state: 'connecting', phase: 'preparing', trafficWaits: true }, { type: 'prepare' });
       }
       return to(
@@ -259,6 +280,24 @@ export function stepConnection(
       if (model.phase === 'running') return to({}, { type: 'probe', reason: why });
       return followsNetwork.has(model.phase) ? startOver(why) : unchanged;
     }
+    case 'keys-gone':
+      if (model.phase === 'idle' || model.phase === 'cleaning') return unchanged;
+      if (model.phase === 'stopped') return unchanged;
+      return to(
+        {
+          state: 'failed',
+          phase: 'stopped',
+          why: event.failure,
+          trafficWaits: false,
+          retryAtMilliseconds: undefined,
+        },
+        { type: 'set-timer', atMilliseconds: undefined },
+        { type: 'release-ike', abrupt: true },
+        {
+          type: 'answer-waiting',
+          retryAtMilliseconds: nowMilliseconds + longestBackOffMilliseconds,
+        },
+      );
     case 'retry':
     case 'timer':
       if (event.type === 'timer' && model.phase !== 'backing-off') return unchanged;

@@ -98,7 +98,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
     }
   };
   return [
-    ...userRows.map(({ id, row }) => read(id, row, 'filter')),
+    ...userRows.map(({ id, row, origin }) => read(id, row, origin ?? 'filter')),
     ...contributions.flatMap(({ profile, rows }) =>
       rows.map((text, index) => read(`${profile}-${index + 1}`, text, `profile ${profile}`)),
     ),

@@ -10,9 +10,11 @@ import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
+import type { Keyring } from '../keyring/keyring.ts';
 import type { Profile } from '../profile/contract.ts';
 import { parseProfile } from '../profile/parse.ts';
 import { importForeignProfile } from './import-profile.ts';
+import { importTarget } from './import-target.ts';
 
 const ending = '.toml';
 
@@ -20,19 +22,36 @@ export class ProfileBook {
   readonly #directory: string;
   readonly #further: ReadonlyMap<string, string>;
   readonly #credentials: CredentialStore;
+  readonly #keyring: Keyring | undefined;
 
   /** `furtherFiles`: profiles that lie elsewhere, e.g. the one of `sealnic gateway FILE`. */
-  constructor(directory: string, furtherFiles: readonly string[], credentials: CredentialStore) {
+  constructor(
+    directory: string,
+    furtherFiles: readonly string[],
+    credentials: CredentialStore,
+    keyring?: Keyring,
+  ) {
     this.#directory = directory;
     this.#further = new Map(furtherFiles.map((path) => [nameOfFile(path), path]));
     this.#credentials = credentials;
+    this.#keyring = keyring;
   }
 
   has(name: string): boolean {
     return this.names().includes(name);
   }
 
+  /** It lies in a file; a vault cannot take its place. */
+  #isFile(name: string): boolean {
+    return this.#fileNames().includes(name);
+  }
+
+  /** Those in files, and those in open vaults. */
   names(): readonly string[] {
+    return [...new Set([...this.#fileNames(), ...(this.#keyring?.profiles().keys() ?? [])])].sort();
+  }
+
+  #fileNames(): readonly string[] {
     let entries: string[] = [];
     try {
       entries = readdirSync(this.#directory);
@@ -53,7 +72,8 @@ export class ProfileBook {
     if (!this.has(name)) {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
     }
-    return readFileSync(this.#path(name), 'utf8');
+    const inVault = this.#isFile(name) ? undefined : this.#keyring?.profiles().get(name);
+    return inVault ?? readFileSync(this.#path(name), 'utf8');
   }
 
   valid(): readonly Profile[] {
@@ -108,10 +128,12 @@ export class ProfileBook {
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
       const imported = await importForeignProfile(content, name, passphrase);
+      const vault = this.#keyring && importTarget(this.#keyring);
       try {
         this.#mayStore(imported.name, replace);
         for (const { kind, name: credential, bytes } of imported.credentials) {
-          this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+          if (vault === undefined) this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+          else await vault.put({ kind, name: credential, bytes, owner: caller.uid });
         }
       } catch (error) {
         if (!(error instanceof CredentialError)) throw error;
@@ -121,7 +143,12 @@ export class ProfileBook {
       }
       this.#store(imported.name, imported.text, replace);
       const secrets = imported.credentials.map((credential) => credential.name);
-      return { profiles: [imported.name], secrets: [...new Set(secrets)], remarks: [...imported.remarks] };
+      const where = vault === undefined || secrets.length === 0 ? [] : [vault.remark];
+      return {
+        profiles: [imported.name],
+        secrets: [...new Set(secrets)],
+        remarks: [...where, ...imported.remarks],
+      };
     } finally {
       content.fill(0);
       passphrase?.fill(0);
@@ -132,6 +159,9 @@ export class ProfileBook {
   remove(name: string): void {
     if (!this.has(name)) {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
+    }
+    if (!this.#isFile(name)) {
+      throw new ControlError({ code: 'import-unsupported', detail: inVaultDetail(name) });
     }
     unlinkSync(this.#path(name));
   }
@@ -157,6 +187,10 @@ export class ProfileBook {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+function inVaultDetail(name: string): string {
+  return `the profile "${name}" lies in a vault: sealnic keys remove "${name}" --kind profile`;
 }
 
 function nameOfFile(path: string): string {
