@@ -30,10 +30,12 @@ export interface CompiledFilter {
   readonly texts: ReadonlyMap<string, FilterRowText>;
   /** Rows that could not be used, with the reason; the packets they are about are decided by the rest. */
   readonly unusable: ReadonlyMap<string, string>;
-  /** What enters the adapter. */
+  /** What enters the adapter: of connections that want it there. */
   readonly routed: readonly AddressPrefix[];
-  /** What PROTECT rows touch: leaves with the virtual address. */
+  /** What PROTECT rows touch, and what no gateway carries. */
   readonly protectedPrefixes: readonly AddressPrefix[];
+  /** The same by profile; nothing is two profiles'. */
+  readonly shares: ReadonlyMap<string, AddressSet>;
   /** What must not leave in the clear while the tunnel is down: of connections that fail closed. */
   readonly shut: readonly AddressPrefix[];
   readonly firewallRows: readonly FirewallRow[];
@@ -48,12 +50,16 @@ export const defaultOutsideId = 'default-outside';
 export function compileFilter(sources: FilterSources): CompiledFilter {
   const written = writtenRows(sources);
   const usable = written.flatMap(({ row }) => (row === undefined ? [] : [row]));
-  const decided = [...usable, ...sources.contributions.flatMap(networkRows)];
+  const decided = [...usable, ...networkRowsOf(sources.contributions)];
   const rows = [...decided, ...sources.contributions.flatMap(uncarriedRows)];
-  const entering = enteringSet(rows, sources.contributions);
-  const closed = sources.contributions.some(({ failClosed }) => failClosed);
-  const captureAll = sources.contributions.some((contribution) => contribution.captureAll);
-  const routed = captureAll ? everything : entering;
+  const shares = sharesOf(rows, sources.contributions);
+  const sharesWhere = (chosen: (contribution: Contribution) => boolean): AddressSet =>
+    unionOf(sources.contributions.filter(chosen).map(({ profile }) => shares.get(profile)!));
+  const entering = unionOf([...shares.values()]);
+  // What passes by itself while its connection is down does so too where another one captures all.
+  const routed = sources.contributions.some((each) => each.captureAll && each.routed)
+    ? everything.subtract(sharesWhere(({ routed: isRouted, failClosed }) => !isRouted && !failClosed))
+    : sharesWhere((contribution) => contribution.routed);
   return {
     table: {
       version: sources.version,
@@ -67,9 +73,10 @@ export function compileFilter(sources: FilterSources): CompiledFilter {
     ),
     routed: routed.toPrefixes(),
     protectedPrefixes: entering.toPrefixes(),
-    shut: closed ? entering.toPrefixes() : [],
+    shares,
+    shut: sharesWhere(({ failClosed }) => failClosed).toPrefixes(),
     // What is uncarried is shut anyway, and a row for it would stand ahead of DHCP and the resolvers.
-    firewallRows: sources.contributions.length === 0 ? [] : firewallRows(decided),
+    firewallRows: firewallRows(decided),
   };
 }
 
@@ -80,7 +87,10 @@ interface WrittenRow {
   readonly problem: string | undefined;
 }
 
-/** The user's rows, then each profile's own. */
+/**
+ * The user's rows, then each profile's own: these say nothing about what another profile protects, whichever of the
+ * two was connected first.
+ */
 function writtenRows({ userRows, contributions, names }: FilterSources): readonly WrittenRow[] {
   const associationOf = (profile: string | undefined): AssociationId | undefined =>
     contributions.find((contribution) => contribution.profile === profile)?.association;
@@ -99,10 +109,47 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
   };
   return [
     ...userRows.map(({ id, row }) => read(id, row, 'filter')),
-    ...contributions.flatMap(({ profile, rows }) =>
-      rows.map((text, index) => read(`${profile}-${index + 1}`, text, `profile ${profile}`)),
-    ),
+    ...contributions.flatMap(({ profile, rows }) => {
+      const others = protectedByOthers(profile, contributions);
+      return rows.map((text, index) =>
+        narrowed(read(`${profile}-${index + 1}`, text, `profile ${profile}`), others),
+      );
+    }),
   ];
+}
+
+function narrowed(written: WrittenRow, others: AddressSet): WrittenRow {
+  if (written.row === undefined || written.row.action === 'PROTECT') return written;
+  const row = withoutRemote(written.row, others);
+  if (row !== undefined) return { ...written, row };
+  return { ...written, row: undefined, problem: 'another connected profile protects all that it is about' };
+}
+
+/** undefined: nothing is left of it. */
+function withoutRemote(row: PolicyRow, others: AddressSet): PolicyRow | undefined {
+  const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
+  if (remote.intersect(others).isEmpty) return row;
+  const left = remote.subtract(others);
+  return left.isEmpty ? undefined : { ...row, remote: left.ranges };
+}
+
+function protectedByOthers(profile: string, contributions: readonly Contribution[]): AddressSet {
+  const others = contributions.filter((contribution) => contribution.profile !== profile);
+  return new AddressSet(
+    others.flatMap(({ protections, uncarried }) => [
+      ...protections.flatMap(({ remote }) => remote),
+      ...uncarried,
+    ]),
+  );
+}
+
+function networkRowsOf(contributions: readonly Contribution[]): readonly PolicyRow[] {
+  return contributions.flatMap((contribution) => {
+    const others = protectedByOthers(contribution.profile, contributions);
+    return networkRows(contribution).flatMap((row) =>
+      row.action === 'PROTECT' ? [row] : (withoutRemote(row, others) ?? []),
+    );
+  });
 }
 
 /** What a connection protects, less what never leaves the link. */
@@ -146,30 +193,62 @@ function networkRow(
 }
 
 /**
- * Destinations that a PROTECT row can match: those of the rows, less what an earlier row lets pass altogether. A default
- * that is not BYPASS is about everything that no row lets pass.
+ * By profile, the destinations that a PROTECT row of its can match: those of the rows, less what an earlier row lets
+ * pass altogether or gives to another profile. A default that is not BYPASS is about everything that no row lets pass.
  */
-function enteringSet(rows: readonly PolicyRow[], contributions: readonly Contribution[]): AddressSet {
+function sharesOf(
+  rows: readonly PolicyRow[],
+  contributions: readonly Contribution[],
+): ReadonlyMap<string, AddressSet> {
+  const shares = new Map(
+    contributions.map(({ profile, uncarried }) => [profile, new AddressSet(uncarried)] as const),
+  );
+  const owners = ownersOf(contributions);
   let passed = new AddressSet();
-  let entering = new AddressSet(contributions.flatMap(({ uncarried }) => uncarried));
+  let given = unionOf([...shares.values()]);
+  const give = (profile: string | undefined, remote: AddressSet) => {
+    if (profile === undefined) return;
+    const added = remote.subtract(passed).subtract(given);
+    shares.set(profile, shares.get(profile)!.union(added));
+    given = given.union(added);
+  };
   for (const row of rows) {
     const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
     const whole =
       row.local.length === 0 &&
       row.protocol === undefined &&
       row.localPorts.length + row.remotePorts.length === 0;
-    if (row.action === 'PROTECT') entering = entering.union(remote.subtract(passed));
+    if (row.action === 'PROTECT') give(owners.get(row.association), remote);
     else if (row.action === 'BYPASS' && whole) passed = passed.union(remote);
   }
   const { defaultOutside } = defaults(contributions);
-  return defaultOutside.action === 'BYPASS' ? entering : everything.subtract(passed);
+  if (defaultOutside.action !== 'BYPASS') give(statingDefault(contributions)?.profile, everything);
+  return shares;
+}
+
+function ownersOf(contributions: readonly Contribution[]): ReadonlyMap<AssociationId, string> {
+  return new Map(
+    contributions.flatMap(({ profile, association, protections }) =>
+      [association ?? [], protections.map((each) => each.association)]
+        .flat()
+        .map((number) => [number, profile] as const),
+    ),
+  );
+}
+
+function unionOf(sets: readonly AddressSet[]): AddressSet {
+  return new AddressSet(sets.flatMap(({ ranges }) => ranges));
+}
+
+function statingDefault(contributions: readonly Contribution[]): Contribution | undefined {
+  return contributions.find(({ defaultAction }) => defaultAction !== undefined);
 }
 
 function defaults(contributions: readonly Contribution[]): {
   defaultInside: DefaultRow;
   defaultOutside: DefaultRow;
 } {
-  const stated = contributions.find(({ defaultAction }) => defaultAction !== undefined);
+  const stated = statingDefault(contributions);
   const action = stated?.defaultAction;
   const association = action === 'PROTECT' ? (stated?.association ?? 0) : 0;
   return {
