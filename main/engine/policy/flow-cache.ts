@@ -181,11 +181,7 @@ export class FlowCache {
   }
 
   /** DESIGN section 4: the source that fits the verdict; undefined where it is the packet's own. */
-  #wireLocal(
-    key: FlowKey,
-    action: PolicyAction,
-    association: AssociationId,
-  ): readonly number[] | undefined {
+  #wireLocal(key: FlowKey, action: PolicyAction, association: AssociationId): readonly number[] | undefined {
     if (action === 'DISCARD') return undefined;
     let isVirtual = false;
     for (const virtual of this.#virtual) {

@@ -477,7 +477,9 @@ export class Connection implements AgreementParty {
 
   /** Closes what was agreed where it cannot be beside what another connection has. */
   #refuses(agreed: Partial<ClientConnectionNow>): boolean {
-    const failure = this.#surroundings.conflict(clientContribution(this.profile, { ...this.#now, ...agreed }));
+    const failure = this.#surroundings.conflict(
+      clientContribution(this.profile, { ...this.#now, ...agreed }),
+    );
     if (failure === undefined) return false;
     this.#surroundings.log('warning', `${this.profile.name}: ${failure.code} (${failure.other})`);
     this.#releaseIke(false);

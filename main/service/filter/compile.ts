@@ -14,6 +14,7 @@ import type { DefaultRow, PolicyTable } from '../../engine/policy/table.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { FirewallRow } from '../../host/network.ts';
 import type { Contribution } from '../tunnel/contribution.ts';
+import { claimOf, isWhole } from './claim.ts';
 import type { UserRow } from './user-filter.ts';
 
 export interface FilterSources {
@@ -50,7 +51,7 @@ export const defaultOutsideId = 'default-outside';
 export function compileFilter(sources: FilterSources): CompiledFilter {
   const written = writtenRows(sources);
   const usable = written.flatMap(({ row }) => (row === undefined ? [] : [row]));
-  const decided = [...usable, ...networkRowsOf(sources.contributions)];
+  const decided = [...usable, ...networkRowsOf(sources)];
   const rows = [...decided, ...sources.contributions.flatMap(uncarriedRows)];
   const shares = sharesOf(rows, sources.contributions);
   const sharesWhere = (chosen: (contribution: Contribution) => boolean): AddressSet =>
@@ -110,7 +111,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
   return [
     ...userRows.map(({ id, row }) => read(id, row, 'filter')),
     ...contributions.flatMap(({ profile, rows }) => {
-      const others = protectedByOthers(profile, contributions);
+      const others = claimsOfOthers(profile, { contributions, names });
       return rows.map((text, index) =>
         narrowed(read(`${profile}-${index + 1}`, text, `profile ${profile}`), others),
       );
@@ -133,22 +134,20 @@ function withoutRemote(row: PolicyRow, others: AddressSet): PolicyRow | undefine
   return left.isEmpty ? undefined : { ...row, remote: left.ranges };
 }
 
-function protectedByOthers(profile: string, contributions: readonly Contribution[]): AddressSet {
-  const others = contributions.filter((contribution) => contribution.profile !== profile);
-  return new AddressSet(
-    others.flatMap(({ protections, uncarried }) => [
-      ...protections.flatMap(({ remote }) => remote),
-      ...uncarried,
-    ]),
+function claimsOfOthers(
+  profile: string,
+  { contributions, names }: Pick<FilterSources, 'contributions' | 'names'>,
+): AddressSet {
+  return unionOf(
+    contributions.filter((each) => each.profile !== profile).map((each) => claimOf(each, names)),
   );
 }
 
-function networkRowsOf(contributions: readonly Contribution[]): readonly PolicyRow[] {
-  return contributions.flatMap((contribution) => {
-    const others = protectedByOthers(contribution.profile, contributions);
-    return networkRows(contribution).flatMap((row) =>
-      row.action === 'PROTECT' ? [row] : (withoutRemote(row, others) ?? []),
-    );
+/** What a profile's own row leaves to others, another one may protect. */
+function networkRowsOf(sources: FilterSources): readonly PolicyRow[] {
+  return sources.contributions.flatMap((contribution) => {
+    const others = claimsOfOthers(contribution.profile, sources);
+    return networkRows(contribution).flatMap((row) => withoutRemote(row, others) ?? []);
   });
 }
 
@@ -214,12 +213,8 @@ function sharesOf(
   };
   for (const row of rows) {
     const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
-    const whole =
-      row.local.length === 0 &&
-      row.protocol === undefined &&
-      row.localPorts.length + row.remotePorts.length === 0;
     if (row.action === 'PROTECT') give(owners.get(row.association), remote);
-    else if (row.action === 'BYPASS' && whole) passed = passed.union(remote);
+    else if (row.action === 'BYPASS' && isWhole(row)) passed = passed.union(remote);
   }
   const { defaultOutside } = defaults(contributions);
   if (defaultOutside.action !== 'BYPASS') give(statingDefault(contributions)?.profile, everything);

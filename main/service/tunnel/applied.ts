@@ -203,7 +203,9 @@ function profilesWith(
 ): ReadonlySet<string> {
   return new Set(
     contributions
-      .filter((contribution) => is(contribution) && filter.shares.get(contribution.profile)?.isEmpty === false)
+      .filter(
+        (contribution) => is(contribution) && filter.shares.get(contribution.profile)?.isEmpty === false,
+      )
       .map(({ profile }) => profile),
   );
 }

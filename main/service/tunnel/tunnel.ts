@@ -5,9 +5,9 @@ import {
   type AddressRange,
   type Endpoint,
   formatAddress,
-  formatPrefix,
   type IpAddress,
 } from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { HostNetwork, TerminalInformation } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
@@ -114,14 +114,10 @@ export class Tunnel {
     };
   }
 
-  /** undefined: it has none. */
-  partOf(profile: string): TunnelPart | undefined {
-    const contribution = this.#contributions.get(profile);
-    const share = this.#filter.shares.get(profile);
-    if (contribution === undefined || share === undefined) return undefined;
+  partOf(profile: string): TunnelPart {
     return {
-      share,
-      uncarried: contribution.uncarried,
+      share: this.#filter.shares.get(profile) ?? new AddressSet(),
+      uncarried: this.#contributions.get(profile)?.uncarried ?? [],
       failClosed: this.#applied.shut.has(profile),
       routed: this.#applied.routed.has(profile),
     };
@@ -176,7 +172,8 @@ export class Tunnel {
     this.#terminal.catch(() => undefined);
     return this.#enqueue(async () => {
       if (this.#session !== undefined) {
-        if (role === 'gateway' && this.#role === 'client') throw new Error('its sockets are those of a client');
+        if (role === 'gateway' && this.#role === 'client')
+          throw new Error('its sockets are those of a client');
         return;
       }
       this.prepare();
@@ -257,15 +254,17 @@ export class Tunnel {
     return undefined;
   }
 
-  /** True where the way to a gateway is no longer the one that the sockets use. */
-  async underlayChanged(): Promise<boolean> {
+  /** The profiles whose way to the gateway is no longer the one that the sockets use. */
+  async underlaysChanged(): Promise<ReadonlySet<string>> {
     const { host, configuration } = this.#surroundings;
-    for (const { gateway, underlay } of [...this.#contributions.values()]) {
+    const changed = new Set<string>();
+    for (const { profile, gateway, underlay } of [...this.#contributions.values()]) {
       if (gateway === undefined || underlay === undefined) continue;
       const now = await host.routeTo(formatAddress(gateway.address), configuration.mark);
-      if (now?.interfaceName !== underlay.interfaceName || now.source !== underlay.source) return true;
+      if (now?.interfaceName !== underlay.interfaceName || now.source !== underlay.source)
+        changed.add(profile);
     }
-    return false;
+    return changed;
   }
 
   /** The service stops: names and routes are put back, what must stay shut stays shut. Rejects as `withdraw` does. */

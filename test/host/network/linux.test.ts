@@ -12,7 +12,7 @@ import { openAdapter } from '../../../main/host/adapter/linux.ts';
 import { openUnderlay } from '../../../main/host/underlay/linux.ts';
 import { cannotRun, outcome } from '../namespace.ts';
 import { createTestMemory, testRegion } from '../pump.ts';
-import { failClosed, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
+import { failClosed, fromVirtual, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
 
 const skip = cannotRun;
 const tooBig = fileURLToPath(new URL('../too_big.py', import.meta.url));
@@ -223,7 +223,7 @@ test('ESP without UDP comes in from the gateway alone; to a responder, from anyo
       };
       await host.applyFailClosed(shut);
       assert.deepEqual(await heard(), [gateway[family]]);
-      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [4500] });
+      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [4500], answersAnyone: true });
       assert.deepEqual(await heard(), [outside[family], gateway[family]]);
       await host.applyFailClosed({ ...shut, gateways: [] });
       assert.deepEqual(await heard(), []);

@@ -139,7 +139,9 @@ test('the packet that waits leaves with the address just assigned, also with ano
   const atInstallation: (string | undefined)[] = [];
   const install = thread.installOutbound.bind(thread);
   thread.installOutbound = (parameters) => {
-    const source = thread.translation.virtual?.find(({ association }) => association === parameters.association);
+    const source = thread.translation.virtual?.find(
+      ({ association }) => association === parameters.association,
+    );
     atInstallation.push(source && formatAddress(source.address));
     install(parameters);
   };
