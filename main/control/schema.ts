@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { messageSchema } from './messages.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
@@ -111,8 +112,8 @@ export const methods = {
     result: z.object({
       profiles: z.array(z.string()),
       secrets: z.array(z.string()),
-      /** What the import left out, and what to do next; for a person. */
-      remarks: z.array(z.string()),
+      /** What the import left out, and what to do next. */
+      remarks: z.array(messageSchema),
     }),
   },
   /** Says what is wrong with a file without storing it. */
@@ -230,7 +231,7 @@ export const methods = {
     right: 'administer',
     parameters: nothing,
     uploads: none,
-    result: z.object({ repaired: z.array(z.string()), findings: z.array(findingSchema) }),
+    result: z.object({ repaired: z.array(messageSchema), findings: z.array(findingSchema) }),
   },
   'terminal.information': {
     right: 'observe',

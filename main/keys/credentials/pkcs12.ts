@@ -111,10 +111,7 @@ function readOuter(
   return reading(opening, () => {
     const outer = pkijs.PFX.fromBER(Uint8Array.from(bytes));
     if (outer.authSafe.contentType !== types.data || !(outer.authSafe.content instanceof OctetString)) {
-      throw new CredentialError(
-        'invalid',
-        `"${opening.name}" is protected by a signature, which is not supported`,
-      );
+      throw new CredentialError('invalid', { code: 'pkcs12-signed' });
     }
     return { safe: new Uint8Array(outer.authSafe.content.getValue()), mac: outer.macData };
   });
@@ -122,15 +119,12 @@ function readOuter(
 
 /** RFC 7292 section 4: the only check that tells a wrong passphrase from a right one. */
 function checkIntegrity(safe: Uint8Array, mac: pkijs.MacData | undefined, opening: Opening): void {
-  if (!mac) throw new CredentialError('invalid', `"${opening.name}" has no integrity check and is not taken`);
+  if (!mac) throw new CredentialError('invalid', { code: 'pkcs12-without-check' });
   const algorithm = mac.mac.digestAlgorithm.algorithmId;
   const hash = hashes.get(algorithm);
   if (hash === undefined) {
     const what = algorithm === types.passwordBasedMac1 ? 'PBMAC1' : algorithm;
-    throw new CredentialError(
-      'invalid',
-      `the integrity check of "${opening.name}" is ${what}, which is not supported`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-check-unsupported', algorithm: what });
   }
   const iterations = mac.iterations ?? 1;
   if (!(iterations >= 1 && iterations <= maximumMacIterations)) throw malformed(opening);
@@ -162,10 +156,7 @@ async function readContent(content: pkijs.ContentInfo, opening: Opening, content
     });
     await readBags(await decrypt(algorithm, data, opening), opening, contents);
   } else {
-    throw new CredentialError(
-      'invalid',
-      `"${opening.name}" is encrypted for a certificate, which is not supported`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-for-certificate' });
   }
 }
 
@@ -200,11 +191,11 @@ async function decrypt(
   data: Uint8Array,
   opening: Opening,
 ): Promise<Uint8Array> {
-  if (algorithm.algorithmId !== types.passwordBased2) throw unsupported(algorithm.algorithmId, opening);
+  if (algorithm.algorithmId !== types.passwordBased2) throw unsupported(algorithm.algorithmId);
   const { scheme, vector, derivation } = reading(opening, () => {
     const parameters = new pkijs.PBES2Params({ schema: algorithm.algorithmParams });
     if (parameters.keyDerivationFunc.algorithmId !== types.keyDerivation2) {
-      throw unsupported(parameters.keyDerivationFunc.algorithmId, opening);
+      throw unsupported(parameters.keyDerivationFunc.algorithmId);
     }
     return {
       scheme: parameters.encryptionScheme.algorithmId,
@@ -215,10 +206,10 @@ async function decrypt(
     };
   });
   const cipher = ciphers.get(scheme);
-  if (!cipher) throw unsupported(scheme, opening);
+  if (!cipher) throw unsupported(scheme);
   const { iterationCount } = derivation;
   const hash = derivation.prf ? pseudoRandomFunctions.get(derivation.prf.algorithmId) : 'sha1';
-  if (hash === undefined) throw unsupported(derivation.prf?.algorithmId ?? '', opening);
+  if (hash === undefined) throw unsupported(derivation.prf?.algorithmId ?? '');
   if (!(iterationCount >= 1 && iterationCount <= maximumKeyIterations)) throw malformed(opening);
   const salt = Uint8Array.from((derivation.salt as OctetString).valueBlock.valueHexView);
   const key = await promisify(pbkdf2)(opening.passphrase, salt, iterationCount, cipher.keyBytes, hash);
@@ -234,19 +225,15 @@ async function decrypt(
 
 function arrange(contents: Contents, opening: Opening): Pkcs12Contents {
   const [key, ...others] = contents.keys;
-  if (!key) throw new CredentialError('invalid', `"${opening.name}" holds no private key`);
+  if (!key) throw new CredentialError('invalid', { code: 'pkcs12-without-key' });
   if (others.length > 0) {
-    throw new CredentialError(
-      'invalid',
-      `"${opening.name}" holds ${contents.keys.length} private keys; one is needed`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-keys-too-many', count: contents.keys.length });
   }
   const publicKey = createPublicKey(key);
   const certificates = contents.certificates.map(parseCertificate).filter((each) => each !== undefined);
   const selfSigned = certificates.filter((each) => equalNames(each.subject, each.issuer));
   let next = certificates.find((each) => each.publicKey?.equals(publicKey));
-  if (!next)
-    throw new CredentialError('invalid', `"${opening.name}" holds no certificate for its private key`);
+  if (!next) throw new CredentialError('invalid', { code: 'pkcs12-key-without-certificate' });
   const chain: Uint8Array[] = [];
   while (next && chain.length < certificates.length) {
     chain.push(next.der);
@@ -294,23 +281,22 @@ function reading<Result>(opening: Opening, read: () => Result): Result {
 }
 
 function malformed({ name }: Opening): CredentialError {
-  return new CredentialError('invalid', `"${name}" is no PKCS#12 file that can be read`);
+  return new CredentialError('invalid', { code: 'pkcs12-unreadable' });
 }
 
 function wrongPassphrase({ name, given }: Opening): CredentialError {
   return given
-    ? new CredentialError('passphrase-wrong', `the passphrase does not open "${name}"`)
-    : new CredentialError('passphrase-needed', `"${name}" is protected: its passphrase is needed`);
+    ? new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' })
+    : new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });
 }
 
-function unsupported(algorithm: string, { name }: Opening): CredentialError {
+function unsupported(algorithm: string): CredentialError {
   const old = oldProtections.get(algorithm);
-  const convert =
-    '"openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12" protects it with AES';
+  const command = 'openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12';
   return new CredentialError(
     'invalid',
     old === undefined
-      ? `"${name}" is protected by an algorithm that is not supported (${algorithm})`
-      : `"${name}" is protected with ${old}, which is no longer safe and not supported; ${convert}`,
+      ? { code: 'pkcs12-protection-unsupported', algorithm }
+      : { code: 'pkcs12-protection-old', algorithm: old, command },
   );
 }

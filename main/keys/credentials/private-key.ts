@@ -28,11 +28,15 @@ export function privateKeyType(key: KeyObject, name: string): PrivateKeyType {
   if (key.asymmetricKeyType === 'rsa') {
     const bits = details?.modulusLength ?? 0;
     if (bits >= 2048) return 'rsa';
-    throw new CredentialError('invalid', `"${name}" is an RSA key of ${bits} bits; at least 2048 are needed`);
+    throw new CredentialError('invalid', { code: 'key-too-short', bits, minimum: 2048 });
   }
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1') return 'ecdsa-p256';
   const kind = [key.asymmetricKeyType, details?.namedCurve].filter(Boolean).join(' ');
-  throw new CredentialError('invalid', `"${name}" is a key of type ${kind}; RSA and ECDSA P-256 can be used`);
+  throw new CredentialError('invalid', {
+    code: 'key-type-unsupported',
+    type: kind,
+    supported: 'RSA, ECDSA P-256',
+  });
 }
 
 /** DER in PKCS#8, unencrypted: how the store keeps it. Whoever gets it wipes it. */
@@ -52,7 +56,7 @@ export async function signData(
 ): Promise<Uint8Array> {
   const type = privateKeyType(key, name);
   if ((scheme.kind === 'ecdsa') !== (type === 'ecdsa-p256')) {
-    throw new CredentialError('invalid', `"${name}" cannot sign by ${scheme.kind}`);
+    throw new CredentialError('invalid', { code: 'key-cannot-sign', scheme: scheme.kind });
   }
   return new Uint8Array(await signAsync(scheme.hash, data, { key, ...signingOptions(scheme) }));
 }
@@ -77,7 +81,7 @@ function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undef
       return createPrivateKey({ key: bytes, format: 'pem', ...protection });
     } catch {
       if (encrypted) throw passphraseWrong(name);
-      throw new CredentialError('invalid', `"${name}" holds no private key that can be read (PEM)`);
+      throw new CredentialError('invalid', { code: 'key-unreadable' });
     }
   }
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
@@ -87,21 +91,15 @@ function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undef
       // another encoding, perhaps
     }
   }
-  throw new CredentialError(
-    'invalid',
-    `"${name}" is no private key in PEM or DER, or its passphrase is another one`,
-  );
+  throw new CredentialError('invalid', { code: 'key-unreadable' });
 }
 
 function passphraseNeeded(name: string): CredentialError {
-  return new CredentialError(
-    'passphrase-needed',
-    `the private key "${name}" is encrypted: its passphrase is needed`,
-  );
+  return new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });
 }
 
 function passphraseWrong(name: string): CredentialError {
-  return new CredentialError('passphrase-wrong', `the passphrase does not open the private key "${name}"`);
+  return new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
