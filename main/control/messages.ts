@@ -147,7 +147,7 @@ export const messageParameters = {
   'file-not-regular': ['path'],
   'file-has-second-name': ['path'],
   'file-of-another': ['path', 'uid'],
-  'file-open-to-others': ['path', 'mode', 'path'],
+  'file-open-to-others': ['path', 'mode'],
   'directory-not-regular': ['path'],
   'key-unreadable': [],
   'key-too-short': ['bits', 'minimum'],

@@ -3,8 +3,8 @@ import { CredentialError } from './credential-error.ts';
 
 const maximumCertificates = 512;
 
-/** DER of each certificate, in the order of the file. `name` is what to call it. Throws CredentialError. */
-export function readCertificates(bytes: Uint8Array, name: string): Uint8Array[] {
+/** DER of each certificate, in the order of the file. Throws CredentialError. */
+export function readCertificates(bytes: Uint8Array): Uint8Array[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === 0x30) return [Uint8Array.from(buffer)];
   const text = buffer.toString('latin1');

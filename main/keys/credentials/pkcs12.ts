@@ -30,27 +30,21 @@ export interface Pkcs12Contents {
  * and AES-CBC, HMAC over SHA-1 or SHA-2) are read; what is protected with RC2 or 3DES is refused with the way to
  * convert it. Throws CredentialError.
  */
-export async function openPkcs12(
-  bytes: Uint8Array,
-  name: string,
-  passphrase?: Uint8Array,
-): Promise<Pkcs12Contents> {
+export async function openPkcs12(bytes: Uint8Array, passphrase?: Uint8Array): Promise<Pkcs12Contents> {
   const opening: Opening = {
-    name,
     passphrase: passphrase ?? new Uint8Array(),
     given: passphrase !== undefined,
   };
   const contents: Contents = { keys: [], certificates: [] };
-  const { safe, mac } = readOuter(bytes, opening);
+  const { safe, mac } = readOuter(bytes);
   checkIntegrity(safe, mac, opening);
-  for (const content of readAuthenticatedSafe(safe, opening)) {
+  for (const content of readAuthenticatedSafe(safe)) {
     await readContent(content, opening, contents);
   }
-  return arrange(contents, opening);
+  return arrange(contents);
 }
 
 interface Opening {
-  readonly name: string;
   readonly passphrase: Uint8Array;
   /** Otherwise it is the empty one that is tried. */
   readonly given: boolean;
@@ -103,12 +97,9 @@ const oldProtections: ReadonlyMap<string, string> = new Map([
   ['1.2.840.113549.3.2', 'RC2'],
 ]);
 
-function readOuter(
-  bytes: Uint8Array,
-  opening: Opening,
-): { safe: Uint8Array; mac: pkijs.MacData | undefined } {
-  if (bytes.length > maximumBytes) throw malformed(opening);
-  return reading(opening, () => {
+function readOuter(bytes: Uint8Array): { safe: Uint8Array; mac: pkijs.MacData | undefined } {
+  if (bytes.length > maximumBytes) throw malformed();
+  return reading(() => {
     const outer = pkijs.PFX.fromBER(Uint8Array.from(bytes));
     if (outer.authSafe.contentType !== types.data || !(outer.authSafe.content instanceof OctetString)) {
       throw new CredentialError('invalid', { code: 'pkcs12-signed' });
@@ -127,7 +118,7 @@ function checkIntegrity(safe: Uint8Array, mac: pkijs.MacData | undefined, openin
     throw new CredentialError('invalid', { code: 'pkcs12-check-unsupported', algorithm: what });
   }
   const iterations = mac.iterations ?? 1;
-  if (!(iterations >= 1 && iterations <= maximumMacIterations)) throw malformed(opening);
+  if (!(iterations >= 1 && iterations <= maximumMacIterations)) throw malformed();
   const salt = mac.macSalt.valueBlock.valueHexView;
   const digest = mac.mac.digest.valueBlock.valueHexView;
   const key = deriveMacKey(hash, asUtf16(opening.passphrase), salt, iterations);
@@ -136,18 +127,18 @@ function checkIntegrity(safe: Uint8Array, mac: pkijs.MacData | undefined, openin
   if (computed.length !== digest.length || !timingSafeEqual(computed, digest)) throw wrongPassphrase(opening);
 }
 
-function readAuthenticatedSafe(safe: Uint8Array, opening: Opening): pkijs.ContentInfo[] {
-  const contents = reading(opening, () => pkijs.AuthenticatedSafe.fromBER(safe).safeContents);
-  if (contents.length > maximumEntries) throw malformed(opening);
+function readAuthenticatedSafe(safe: Uint8Array): pkijs.ContentInfo[] {
+  const contents = reading(() => pkijs.AuthenticatedSafe.fromBER(safe).safeContents);
+  if (contents.length > maximumEntries) throw malformed();
   return contents;
 }
 
 async function readContent(content: pkijs.ContentInfo, opening: Opening, contents: Contents): Promise<void> {
   if (content.contentType === types.data) {
-    const plain = reading(opening, () => new Uint8Array((content.content as OctetString).getValue()));
+    const plain = reading(() => new Uint8Array((content.content as OctetString).getValue()));
     await readBags(plain, opening, contents);
   } else if (content.contentType === types.encryptedData) {
-    const { algorithm, data } = reading(opening, () => {
+    const { algorithm, data } = reading(() => {
       const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: content.content });
       return {
         algorithm: encryptedContentInfo.contentEncryptionAlgorithm,
@@ -161,19 +152,19 @@ async function readContent(content: pkijs.ContentInfo, opening: Opening, content
 }
 
 async function readBags(plain: Uint8Array, opening: Opening, contents: Contents): Promise<void> {
-  const bags = reading(opening, () => pkijs.SafeContents.fromBER(plain).safeBags);
-  if (bags.length + contents.certificates.length > maximumEntries) throw malformed(opening);
+  const bags = reading(() => pkijs.SafeContents.fromBER(plain).safeBags);
+  if (bags.length + contents.certificates.length > maximumEntries) throw malformed();
   for (const { bagValue } of bags) {
     if (bagValue instanceof pkijs.CertBag) {
-      contents.certificates.push(reading(opening, () => readCertificate(bagValue)));
+      contents.certificates.push(reading(() => readCertificate(bagValue)));
     } else if (bagValue instanceof pkijs.PKCS8ShroudedKeyBag) {
       const data = Uint8Array.from(bagValue.encryptedData.valueBlock.valueHexView);
       const der = await decrypt(bagValue.encryptionAlgorithm, data, opening);
-      contents.keys.push(readPrivateKey(der, opening.name));
+      contents.keys.push(readPrivateKey(der));
       der.fill(0);
     } else if (bagValue instanceof pkijs.PrivateKeyInfo) {
       const der = new Uint8Array(bagValue.toSchema().toBER());
-      contents.keys.push(readPrivateKey(der, opening.name));
+      contents.keys.push(readPrivateKey(der));
       der.fill(0);
     }
   }
@@ -192,7 +183,7 @@ async function decrypt(
   opening: Opening,
 ): Promise<Uint8Array> {
   if (algorithm.algorithmId !== types.passwordBased2) throw unsupported(algorithm.algorithmId);
-  const { scheme, vector, derivation } = reading(opening, () => {
+  const { scheme, vector, derivation } = reading(() => {
     const parameters = new pkijs.PBES2Params({ schema: algorithm.algorithmParams });
     if (parameters.keyDerivationFunc.algorithmId !== types.keyDerivation2) {
       throw unsupported(parameters.keyDerivationFunc.algorithmId);
@@ -210,7 +201,7 @@ async function decrypt(
   const { iterationCount } = derivation;
   const hash = derivation.prf ? pseudoRandomFunctions.get(derivation.prf.algorithmId) : 'sha1';
   if (hash === undefined) throw unsupported(derivation.prf?.algorithmId ?? '');
-  if (!(iterationCount >= 1 && iterationCount <= maximumKeyIterations)) throw malformed(opening);
+  if (!(iterationCount >= 1 && iterationCount <= maximumKeyIterations)) throw malformed();
   const salt = Uint8Array.from((derivation.salt as OctetString).valueBlock.valueHexView);
   const key = await promisify(pbkdf2)(opening.passphrase, salt, iterationCount, cipher.keyBytes, hash);
   try {
@@ -223,7 +214,7 @@ async function decrypt(
   }
 }
 
-function arrange(contents: Contents, opening: Opening): Pkcs12Contents {
+function arrange(contents: Contents): Pkcs12Contents {
   const [key, ...others] = contents.keys;
   if (!key) throw new CredentialError('invalid', { code: 'pkcs12-without-key' });
   if (others.length > 0) {
@@ -271,20 +262,20 @@ function asUtf16(passphrase: Uint8Array): Buffer {
   return Buffer.from(`${text}\0`, 'utf16le').swap16();
 }
 
-function reading<Result>(opening: Opening, read: () => Result): Result {
+function reading<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
     if (error instanceof CredentialError) throw error;
-    throw malformed(opening);
+    throw malformed();
   }
 }
 
-function malformed({ name }: Opening): CredentialError {
+function malformed(): CredentialError {
   return new CredentialError('invalid', { code: 'pkcs12-unreadable' });
 }
 
-function wrongPassphrase({ name, given }: Opening): CredentialError {
+function wrongPassphrase({ given }: Opening): CredentialError {
   return given
     ? new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' })
     : new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });

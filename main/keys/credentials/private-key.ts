@@ -14,16 +14,16 @@ type SigningKey = Exclude<Parameters<typeof signWith>[2], string>;
 
 /**
  * Reads a key: PEM (PKCS#8, also encrypted; PKCS#1; SEC1) or DER. RSA of at least 2048 bits and ECDSA on P-256 are
- * taken. `name` is what to call it in messages. Throws CredentialError.
+ * taken. Throws CredentialError.
  */
-export function readPrivateKey(bytes: Uint8Array, name: string, passphrase?: Uint8Array): KeyObject {
-  const key = parsePrivateKey(asBuffer(bytes), name, passphrase && asBuffer(passphrase));
-  privateKeyType(key, name);
+export function readPrivateKey(bytes: Uint8Array, passphrase?: Uint8Array): KeyObject {
+  const key = parsePrivateKey(asBuffer(bytes), passphrase && asBuffer(passphrase));
+  privateKeyType(key);
   return key;
 }
 
 /** Throws CredentialError for a key of another type or size. */
-export function privateKeyType(key: KeyObject, name: string): PrivateKeyType {
+export function privateKeyType(key: KeyObject): PrivateKeyType {
   const details = key.asymmetricKeyDetails;
   if (key.asymmetricKeyType === 'rsa') {
     const bits = details?.modulusLength ?? 0;
@@ -50,11 +50,10 @@ export function exportPrivateKey(key: KeyObject): Uint8Array {
  */
 export async function signData(
   key: KeyObject,
-  name: string,
   scheme: SignatureScheme,
   data: Uint8Array,
 ): Promise<Uint8Array> {
-  const type = privateKeyType(key, name);
+  const type = privateKeyType(key);
   if ((scheme.kind === 'ecdsa') !== (type === 'ecdsa-p256')) {
     throw new CredentialError('invalid', { code: 'key-cannot-sign', scheme: scheme.kind });
   }
@@ -72,15 +71,15 @@ function signingOptions(scheme: SignatureScheme) {
   }
 }
 
-function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undefined): KeyObject {
+function parsePrivateKey(bytes: Buffer, passphrase: Buffer | undefined): KeyObject {
   const protection = passphrase === undefined ? {} : { passphrase };
   if (bytes.includes('-----BEGIN ')) {
     const encrypted = bytes.includes('ENCRYPTED');
-    if (encrypted && passphrase === undefined) throw passphraseNeeded(name);
+    if (encrypted && passphrase === undefined) throw passphraseNeeded();
     try {
       return createPrivateKey({ key: bytes, format: 'pem', ...protection });
     } catch {
-      if (encrypted) throw passphraseWrong(name);
+      if (encrypted) throw passphraseWrong();
       throw new CredentialError('invalid', { code: 'key-unreadable' });
     }
   }
@@ -94,11 +93,11 @@ function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undef
   throw new CredentialError('invalid', { code: 'key-unreadable' });
 }
 
-function passphraseNeeded(name: string): CredentialError {
+function passphraseNeeded(): CredentialError {
   return new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });
 }
 
-function passphraseWrong(name: string): CredentialError {
+function passphraseWrong(): CredentialError {
   return new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' });
 }
 

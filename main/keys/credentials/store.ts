@@ -140,7 +140,7 @@ export class CredentialStore {
 
   /** Throws CredentialError where there is no such key, or it cannot be used. */
   privateKeyType(name: string): PrivateKeyType {
-    return this.#withPrivateKey(name, (key) => privateKeyType(key, name));
+    return this.#withPrivateKey(name, (key) => privateKeyType(key));
   }
 
   /**
@@ -150,12 +150,12 @@ export class CredentialStore {
    * Throws CredentialError.
    */
   async sign(name: string, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
-    return await this.#withPrivateKey(name, (key) => signData(key, name, scheme, data));
+    return await this.#withPrivateKey(name, (key) => signData(key, scheme, data));
   }
 
   #ofTheSystem(): readonly Uint8Array[] {
     this.#systemAuthorities ??= getCACertificates('system').flatMap((pem) =>
-      readCertificates(Buffer.from(pem), systemAuthorities),
+      readCertificates(Buffer.from(pem)),
     );
     return this.#systemAuthorities;
   }
@@ -164,7 +164,7 @@ export class CredentialStore {
     const bytes = this.#read('private-key', name);
     if (!bytes) throw notFound('private-key', name);
     try {
-      return use(readPrivateKey(bytes, name));
+      return use(readPrivateKey(bytes));
     } finally {
       this.#memory.free(bytes);
     }
@@ -193,7 +193,7 @@ export class CredentialStore {
       (length) => new Uint8Array(length),
     );
     if (!read) throw notFound(kind, name);
-    return readCertificates(read.bytes, name);
+    return readCertificates(read.bytes);
   }
 
   #putSecret(name: string, bytes: Uint8Array): void {
@@ -203,7 +203,7 @@ export class CredentialStore {
   }
 
   #putPrivateKey(name: string, bytes: Uint8Array, passphrase: Uint8Array | undefined): void {
-    const der = exportPrivateKey(readPrivateKey(bytes, name, passphrase));
+    const der = exportPrivateKey(readPrivateKey(bytes, passphrase));
     try {
       writeGuarded(this.#path('private-key', name), der);
     } finally {
@@ -215,7 +215,7 @@ export class CredentialStore {
     if (kind === 'authority' && name === systemAuthorities) {
       throw new CredentialError('invalid', { code: 'authority-name-reserved' });
     }
-    for (const [index, der] of readCertificates(bytes, name).entries()) {
+    for (const [index, der] of readCertificates(bytes).entries()) {
       if (parseCertificate(der)) continue;
       throw new CredentialError('invalid', { code: 'certificate-unreadable', number: index + 1 });
     }

@@ -39,7 +39,8 @@ function describe(issue: z.core.$ZodIssue, value: unknown): Message {
     case 'invalid_value':
       return { code: 'not-among', alternatives: alternatives(issue.values), found };
     case 'invalid_union':
-      if (!('options' in issue) || !issue.options) return stated(issue.message, found);
+      if (!('options' in issue) || !issue.options)
+        return problemInside(issue) ?? stated(issue.message, found);
       return { code: 'not-among', alternatives: alternatives(issue.options), found };
     case 'too_small':
       return { code: tooLittle(issue.origin), limit: Number(issue.minimum) };
@@ -57,6 +58,14 @@ function describe(issue: z.core.$ZodIssue, value: unknown): Message {
 /** A check that fails with this message. The schema's own `error` texts are codes, with `found` as the only parameter. */
 export function problemIssue(input: unknown, problem: Message) {
   return { code: 'custom' as const, input, params: { problem } };
+}
+
+/** What is wrong with an entry of the alternative that is a list. */
+function problemInside(issue: z.core.$ZodIssueInvalidUnion): Message | undefined {
+  for (const inner of issue.errors.flat()) {
+    if (inner.code === 'custom' && isMessage(inner.params?.problem)) return inner.params.problem;
+  }
+  return undefined;
 }
 
 function stated(code: string, found: string): Message {

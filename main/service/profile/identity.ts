@@ -1,4 +1,5 @@
 // IKE identities (RFC 7296 section 3.5) to and from the texts of profiles and status, and when two of them match.
+import { englishOf } from '../../control/english.ts';
 import type { Message } from '../../control/messages.ts';
 import type { Identity } from '../../engine/ike/contract.ts';
 import { equalAddresses, formatAddress, parseAddress } from '../../engine/packet/address.ts';
@@ -15,7 +16,7 @@ export class IdentityTextError extends Error {
   readonly problem: Message;
 
   constructor(problem: Message) {
-    super(problem.code);
+    super(englishOf(problem));
     this.problem = problem;
   }
 }

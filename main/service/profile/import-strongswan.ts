@@ -1,5 +1,6 @@
 // Profiles of strongSwan's app for Android (.sswan, JSON) as profiles of ours, with the credentials that they bring.
 import { z } from 'zod';
+import { englishOf } from '../../control/english.ts';
 import type { Message } from '../../control/messages.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
@@ -44,7 +45,7 @@ export class ImportError extends Error {
   readonly problem: TextProblem;
 
   constructor(problem: Message, place: Omit<TextProblem, 'problem'> = {}) {
-    super(problem.code);
+    super(englishOf(problem));
     this.problem = { ...place, problem };
   }
 }
@@ -160,7 +161,7 @@ async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined)
   if (source.remote.cert !== undefined) authorities.push(decodeCertificate(source.remote.cert));
   if (source.local?.p12 !== undefined) {
     const file = decodeBase64(source.local.p12, 'local.p12');
-    const opened = await openPkcs12(file, source.name, passphrase);
+    const opened = await openPkcs12(file, passphrase);
     credentials.push({ kind: 'private-key', name, bytes: opened.privateKey });
     credentials.push({
       kind: 'certificate',

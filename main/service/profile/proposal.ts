@@ -1,4 +1,5 @@
 // Proposals in the notation that strongSwan's users know, "aes256gcm16-prfsha384-ecp256", to and from the engine's.
+import { englishOf } from '../../control/english.ts';
 import type { Message } from '../../control/messages.ts';
 import type { EspProposal, IkeEncryption, IkeGroup, IkePrf, IkeProposal } from '../../engine/ike/contract.ts';
 import type { EspAlgorithm } from '../../engine/sa/parameters.ts';
@@ -9,7 +10,7 @@ export class ProposalTextError extends Error {
   readonly problem: Message;
 
   constructor(problem: Message) {
-    super(problem.code);
+    super(englishOf(problem));
     this.problem = problem;
   }
 }

@@ -6,6 +6,7 @@ import { formatProblem, InvalidFileError } from '../../../main/service/configura
 import { parseProfile, validateProfile } from '../../../main/service/profile/parse.ts';
 import { defaultEspProposals, defaultIkeProposals } from '../../../main/service/profile/proposal.ts';
 import { formatProfile } from '../../../main/service/profile/write.ts';
+import { straight } from '../../words.ts';
 
 const smallest = `[gateway]
 address = "vpn.example.org"
@@ -85,7 +86,7 @@ networks = ["10.1.0.0/16"]
 `;
 
 function problemsOf(text: string): string[] {
-  return validateProfile(text, 'office').map((problem) => formatProblem('office.toml', problem));
+  return validateProfile(text, 'office').map((problem) => straight(formatProblem('office.toml', problem)));
 }
 
 test('the smallest profile has every default', () => {
@@ -194,9 +195,8 @@ test('a gateway has a pool and what lies behind it', () => {
 test('a profile comes back from its own text', () => {
   for (const text of [smallest, largest, gateway]) {
     const profile = parseProfile(text, 'office');
-    const written = formatProfile(profile, ['made by a test', 'two\nlines']);
+    const written = formatProfile(profile);
     assert.deepEqual(parseProfile(written, 'office'), profile, written);
-    assert.match(written, /^# made by a test\n# two lines\n\n/);
   }
   assert.ok(formatProfile(parseProfile(smallest, 'office')).length < 150, 'defaults are left out');
 });
@@ -227,7 +227,7 @@ action = "ALLOW"
     [
       'office.toml:1:1: network: is not known here; did you mean "networks"?',
       'office.toml:2:1: mtu: should be at least 576',
-      'office.toml:3:1: networks: "10.2.0.1/16" is no prefix like "10.1.0.0/16" (are bits set behind its length?)',
+      'office.toml:3:1: networks: "10.2.0.1/16" is no prefix: the bits behind its length must be zero, as in 10.1.0.0/16',
       'office.toml:6:1: gateway.adress: is not known here; did you mean "address"?',
       'office.toml:7:1: gateway.port: should be a number, not "500"',
       'office.toml:8:1: gateway.identity: "*.example.org": wildcards are not possible, name one gateway',
