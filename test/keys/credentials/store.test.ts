@@ -230,7 +230,7 @@ test('keys that cannot be used are refused with the reason', async (context) => 
   throwsProblem('invalid', put(pem(ecKeys('P-384').privateKey, 'pkcs8')), /secp384r1; RSA, ECDSA P-256/);
   throwsProblem('invalid', put(pem(generateKeyPairSync('ed25519').privateKey, 'pkcs8')), /ed25519/);
   assert.deepEqual(store.list(), []);
-  throwsProblem('not-found', () => store.privateKeyType('k'), /no private key "k"/);
+  throwsProblem('not-found', () => store.privateKeyType('k'), /nothing of this name in the store: k/);
   put(pem(ecKeys().privateKey, 'pkcs8'))();
   await assert.rejects(
     store.sign('k', { kind: 'rsa-pss', hash: 'sha256' }, secret),

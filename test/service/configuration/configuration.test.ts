@@ -28,6 +28,7 @@ test('an empty file gives every default', () => {
     filter: '/etc/sealnic/filter.toml',
     logLevel: 'info',
     controlGroup: 'sealnic',
+    promptTimeoutMilliseconds: 120_000,
     interfaceName: 'sealnic0',
     mark: 0x5ea1,
     routingTable: 0x5ea1,
@@ -83,7 +84,7 @@ port = 1
 local = "any"
 `),
     [
-      'service.toml:2:1: service.log_level: may be "error", "warning", "info", "debug", not "loud"',
+      'service.toml:2:1: service.log_level: should be one of "error", "warning", "info", "debug", not "loud"',
       'service.toml:3:1: service.state_directory: should be an absolute path, not "relative"',
       'service.toml:4:1: service.control_sockets: is not known here; did you mean "control_socket"?',
       'service.toml:7:1: network.mark: should be at least 1',

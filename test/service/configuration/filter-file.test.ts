@@ -106,7 +106,7 @@ protocol = "icmp"
       assert.deepEqual(straight(error.message).split('\n'), [
         'filter.toml:6:1: filter[2].destination: "10.0.0.1/8" is no prefix: the bits behind its length must be zero, as in 10.1.0.0/16',
         'filter.toml:11:1: filter[3].destination_ports: "90-80" is no port (0 to 65535) and no range such as 8000-8080',
-        'filter.toml:14:1: filter[4].action: may be "PROTECT", "BYPASS", "DISCARD", not "DROP"',
+        'filter.toml:14:1: filter[4].action: should be one of "PROTECT", "BYPASS", "DISCARD", not "DROP"',
       ]);
       return true;
     },

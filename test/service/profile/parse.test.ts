@@ -232,9 +232,9 @@ action = "ALLOW"
       'office.toml:7:1: gateway.port: should be a number, not "500"',
       'office.toml:8:1: gateway.identity: "*.example.org": wildcards are not possible, name one gateway',
       'office.toml:13:1: authentication.mtu: belongs at the top of the file, ahead of the first [table]',
-      'office.toml:14:1: authentication.lifetime_seconds: belongs in the table [ike] or [esp]',
+      'office.toml:14:1: authentication.lifetime_seconds: belongs in the table [ike], [esp]',
       'office.toml:17:29: esp.proposals[2]: "aes256" in "aes256-sha1" is not supported; known are aes256gcm16, aes128gcm16, chacha20poly1305, curve25519, ecp256, modp2048, none',
-      'office.toml:20:1: filter[1].action: may be "PROTECT", "BYPASS" or "DISCARD", not "ALLOW"',
+      'office.toml:20:1: filter[1].action: should be one of "PROTECT", "BYPASS", "DISCARD", not "ALLOW"',
     ],
   );
 });
@@ -242,7 +242,7 @@ action = "ALLOW"
 test('what is missing is told at the table that lacks it', () => {
   assert.deepEqual(problemsOf(''), ['office.toml: authentication: is missing']);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "password"\n'), [
-    'office.toml:2:1: authentication.method: may be "psk" or "certificate", not "password"',
+    'office.toml:2:1: authentication.method: should be one of "psk", "certificate", not "password"',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "psk"\n'), [
     'office.toml:1:2: authentication.secret: is missing',
@@ -251,7 +251,7 @@ test('what is missing is told at the table that lacks it', () => {
     'office.toml:1:2: gateway.address: is missing: the name or address of the gateway',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nsecret = "x"\n'), [
-    'office.toml:1:2: authentication.method: is missing; it may be "psk" or "certificate"',
+    'office.toml:1:2: authentication.method: is missing; it should be one of "psk", "certificate"',
   ]);
 });
 
