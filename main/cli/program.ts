@@ -10,6 +10,7 @@ import { AdvisedError, addConnectionCommands, UpError } from './commands/connect
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
 import { addProfileCommands } from './commands/profiles.ts';
+import { addPromptCommands } from './commands/prompts.ts';
 import { addSecretCommands } from './commands/secrets.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -71,6 +72,7 @@ function makeProgram(world: World, run: Runner): Command {
   addFilterCommands(program, run);
   addAssociationCommands(program, run);
   addSecretCommands(program, run);
+  addPromptCommands(program, run);
   addCaptureCommand(program, run);
   addDoctorCommand(program, run);
   addTerminalCommand(program, run);

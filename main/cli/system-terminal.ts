@@ -58,7 +58,7 @@ function onKey(pressed: (key: string) => void): () => void {
 const longestSecret = 4096;
 
 /** The bytes are gathered in one buffer and never become a string. */
-function askSecret(question: string): Promise<Buffer | undefined> {
+function askSecret(question: string, signal?: AbortSignal): Promise<Buffer | undefined> {
   const { stdin } = process;
   const secret = Buffer.from(new ArrayBuffer(longestSecret));
   let length = 0;
@@ -66,7 +66,9 @@ function askSecret(question: string): Promise<Buffer | undefined> {
   stdin.setRawMode(true);
   stdin.resume();
   return new Promise((resolve) => {
+    const giveUp = () => finish(undefined);
     const finish = (answer: Buffer | undefined) => {
+      signal?.removeEventListener('abort', giveUp);
       stdin.off('data', listener);
       stdin.setRawMode(false);
       stdin.pause();
@@ -92,6 +94,8 @@ function askSecret(question: string): Promise<Buffer | undefined> {
       bytes.fill(0);
     };
     stdin.on('data', listener);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
   });
 }
 

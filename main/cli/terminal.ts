@@ -15,8 +15,8 @@ export interface Terminal {
   readonly colour: boolean;
   /** Reads standard input to its end. */
   readAll(): Promise<Buffer>;
-  /** Asks without echo; undefined: interrupted. The caller wipes the answer. */
-  askSecret(question: string): Promise<Buffer | undefined>;
+  /** Asks without echo; undefined: interrupted, or given up by the signal. The caller wipes the answer. */
+  askSecret(question: string, signal?: AbortSignal): Promise<Buffer | undefined>;
   /** Keys while a full-screen view is shown, and the signal that ends the command. */
   onKey(pressed: (key: string) => void): () => void;
   onInterrupt(interrupted: () => void): () => void;

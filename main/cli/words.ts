@@ -1,5 +1,6 @@
 // Puts words to failures: what happened and why, and what to do next. The only place that does, for the command line.
-import type { ControlFailure, Failure } from '../control/failure.ts';
+import type { ControlFailure, Failure, PromptRefusal } from '../control/failure.ts';
+import type { PromptKind } from '../control/prompt-values.ts';
 
 export interface Words {
   /** What happened and why: one sentence. */
@@ -106,6 +107,18 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'Check the spelling and the DNS server.',
       };
 
+    case 'prompt-not-found':
+      return {
+        what: 'That prompt is not open any more: it was answered, cancelled, or has expired.',
+        next: 'See: sealnic prompts list',
+      };
+    case 'prompt-refused':
+      return promptRefusals[failure.reason];
+    case 'prompt-cancelled':
+      return { what: `The ${promptWords[failure.kind]} was not given: the question was cancelled.` };
+    case 'prompt-timed-out':
+      return { what: `The ${promptWords[failure.kind]} was not given in time.`, next: 'Try again.' };
+
     case 'no-service':
       return failure.detail === 'EACCES'
         ? { what: `The service's socket ${failure.path} may not be opened.`, next: 'Check its permissions.' }
@@ -119,6 +132,11 @@ export function wordsOf(failure: ControlFailure): Words {
       return {
         what: `No secret was sent, because the service may not be genuine: ${failure.detail}.`,
         next: 'Check --control and SEALNIC_CONTROL.',
+      };
+    case 'file-not-written':
+      return {
+        what: `The file ${failure.path} cannot be written: ${failure.detail}.`,
+        next: 'Give the name of a file that you may write.',
       };
     case 'bad-answer':
       return {
@@ -191,6 +209,16 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'replaced':
       return { what: `"${profile}" was replaced by a newer connection.` };
+    case 'prompt-cancelled':
+      return {
+        what: `"${profile}" was not connected: the question for the ${promptWords[failure.kind]} was cancelled.`,
+        next: `Connect again: sealnic up ${name}`,
+      };
+    case 'prompt-timed-out':
+      return {
+        what: `"${profile}" was not connected: the ${promptWords[failure.kind]} was not given in time.`,
+        next: `Connect again: sealnic up ${name}`,
+      };
     case 'name-not-resolved':
       return {
         what: `No address is known for the gateway "${failure.name}".`,
@@ -213,6 +241,15 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'network-changed':
       return { what: `"${profile}" is being connected anew because the network changed.` };
+    case 'woke-up':
+      return {
+        what: `"${profile}" is being connected anew: the computer slept, and the gateway answered no more.`,
+      };
+    case 'captive-portal':
+      return {
+        what: `The gateway of "${profile}" cannot be reached: this network wants a sign-in first${failure.url === undefined ? '' : ` (${failure.url})`}.`,
+        next: `Let its sign-in page through for five minutes: sealnic portal ${name}`,
+      };
     case 'service-stopping':
       return { what: `"${profile}" ended because the service is stopping.` };
     case 'unexpected':
@@ -259,6 +296,28 @@ const kindWords = {
 function kindOption(kind: keyof typeof kindWords | undefined): string {
   return kind === undefined || kind === 'psk' ? '' : ` --kind ${kind}`;
 }
+
+/** What is asked for. */
+export const promptWords: Readonly<Record<PromptKind, string>> = {
+  pin: 'PIN',
+  puk: 'PUK',
+  passphrase: 'passphrase',
+  'recovery-code': 'recovery code',
+  'eap-password': 'password',
+  'one-time-code': 'one-time code',
+  card: 'card',
+};
+
+const promptRefusals: Readonly<Record<PromptRefusal, Words>> = {
+  'not-yours': { what: 'That prompt is for another user.', next: 'Only that user can answer it.' },
+  'last-try': {
+    what: 'It is the last try: a wrong answer blocks the card.',
+    next: 'If you are sure, answer with --confirm-last-try.',
+  },
+  empty: { what: 'The answer is empty.', next: 'Try again.' },
+  'pin-pad': { what: 'The PIN is typed on the card reader, not here.' },
+  'card-expected': { what: 'Nothing is to be typed: insert the card.' },
+};
 
 type PeerProblem = Extract<Failure, { code: 'peer-authentication-failed' }>['problem'];
 

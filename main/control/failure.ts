@@ -1,6 +1,7 @@
 // Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
 // crosses the control endpoint as an error.
 import { z } from 'zod';
+import { promptKinds } from './prompt-values.ts';
 
 /** What the exit code of the `sealnic` command means. */
 export const exitCodes = {
@@ -52,6 +53,10 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('refused-by-peer'), notify: z.string() }),
   z.object({ code: z.literal('replaced') }),
 
+  /** What the service asked was cancelled by whoever was asked, or not answered in time. */
+  z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
+  z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
+
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** The computer has no route to the gateway. */
   z.object({ code: z.literal('no-network') }),
@@ -61,6 +66,10 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('network-failed'), detail: z.string() }),
   /** Links or addresses changed; the connection is being made anew. */
   z.object({ code: z.literal('network-changed') }),
+  /** The gateway is silent, and the network answers in the place of others. `url`: where to sign in, where it said so. */
+  z.object({ code: z.literal('captive-portal'), url: z.string().optional() }),
+  /** The computer slept, and the gateway knew nothing of the connection any more. */
+  z.object({ code: z.literal('woke-up'), sleptSeconds: z.number() }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
@@ -77,6 +86,10 @@ export type ProfileProblem = z.infer<typeof profileProblemSchema>;
 
 export const rights = ['observe', 'control', 'administer'] as const;
 export type Right = (typeof rights)[number];
+
+/** Why an answer was not taken; the prompt stays open. */
+export const promptRefusals = ['not-yours', 'last-try', 'empty', 'pin-pad', 'card-expected'] as const;
+export type PromptRefusal = (typeof promptRefusals)[number];
 
 /** Why a call failed. */
 export const controlFailureSchema = z.discriminatedUnion('code', [
@@ -114,11 +127,18 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('secret-not-found'), name: z.string() }),
   z.object({ code: z.literal('secret-invalid'), name: z.string(), detail: z.string() }),
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
+  /** It was answered, cancelled or has expired. */
+  z.object({ code: z.literal('prompt-not-found') }),
+  z.object({ code: z.literal('prompt-refused'), reason: z.enum(promptRefusals) }),
+  /** Of a call that asked for something. */
+  z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
+  z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
 
   /** Made by the client itself. */
   z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('connection-lost'), path: z.string() }),
   z.object({ code: z.literal('server-not-trusted'), path: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('file-not-written'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('bad-answer'), method: z.string(), detail: z.string() }),
 ]);
 export type ControlFailure = z.infer<typeof controlFailureSchema>;
@@ -145,6 +165,11 @@ export function exitCodeOf(failure: ControlFailure): ExitCode {
     case 'refused':
     case 'server-not-trusted':
       return exitCodes.refused;
+    case 'prompt-refused':
+      return failure.reason === 'not-yours' ? exitCodes.refused : exitCodes.failed;
+    case 'prompt-cancelled':
+    case 'prompt-timed-out':
+      return exitCodes.authenticationFailed;
     default:
       return exitCodes.failed;
   }
@@ -156,11 +181,15 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'peer-authentication-failed':
     case 'secret-missing':
     case 'signing-failed':
+    case 'prompt-cancelled':
+    case 'prompt-timed-out':
       return exitCodes.authenticationFailed;
     case 'no-answer':
     case 'dead-peer':
     case 'name-not-resolved':
     case 'no-network':
+    case 'woke-up':
+    case 'captive-portal':
       return exitCodes.gatewayUnreachable;
     default:
       return exitCodes.failed;

@@ -1,8 +1,11 @@
 // The control endpoint's contract in one place: every method with its right, parameters, uploads and result, and every
 // notification. The types of both sides are derived from it (service-api.ts, client.ts).
 import { z } from 'zod';
+import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { presenceMethods } from './presence-methods.ts';
+import { promptMethods } from './prompt-methods.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
@@ -85,6 +88,7 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+  ...presenceMethods,
 
   'profiles.list': {
     right: 'observe',
@@ -202,6 +206,8 @@ export const methods = {
     result: z.object({}),
   },
 
+  ...promptMethods,
+
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */
   'capture.start': {
     right: 'administer',
@@ -218,6 +224,8 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+
+  ...diagnosticsMethods,
 
   'doctor.check': {
     right: 'control',

@@ -22,6 +22,7 @@ export type Handler<Name extends MethodName> = (
 /** The endpoint's own methods. */
 type EndpointMethod =
   | 'service.version'
+  | 'rights.mine'
   | 'status.subscribe'
   | 'status.unsubscribe'
   | 'capture.start'

@@ -2,6 +2,7 @@
 // since 1970; addresses, prefixes and endpoints are texts; SPIs are hexadecimal texts. No key is ever part of any.
 import { z } from 'zod';
 import { failureSchema } from './failure.ts';
+import { promptSchema } from './prompt-values.ts';
 import { connectionStates } from './state.ts';
 
 const instant = z.number();
@@ -51,6 +52,9 @@ export const connectionStatusSchema = z.object({
       espAlgorithm: z.string().optional(),
       espEncapsulation: z.enum(['udp', 'native']).optional(),
       childRekeyAt: instant.optional(),
+      /** From a request to the gateway to its answer, latest measured; and when that was. */
+      roundTripMilliseconds: count.optional(),
+      roundTripAt: instant.optional(),
       interfaceName: z.string().optional(),
       mtu: z.number().int().optional(),
       counters: countersSchema,
@@ -67,6 +71,8 @@ export const statusSchema = z.object({
   connections: z.array(connectionStatusSchema),
   /** Packets by DropReason (main/engine/path/reasons.ts); only those above zero. */
   drops: z.record(z.string(), count),
+  /** What the service waits for; each owner is told of his own only. */
+  prompts: z.array(promptSchema),
 });
 export type Status = z.infer<typeof statusSchema>;
 

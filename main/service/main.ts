@@ -1,6 +1,6 @@
 // The service's process: puts the parts together, takes up what an earlier process was doing, and serves until it is
 // told to stop.
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
@@ -13,25 +13,27 @@ import { openHostNetwork } from '../host/network/index.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
 import { ConnectionManager } from './connection/manager.ts';
-import { monotonicMilliseconds } from './data/clock.ts';
 import { DataThread } from './data/proxy.ts';
 import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
 import { SecretMemory } from './keying/secret-memory.ts';
 import { createLog, type Log } from './log.ts';
+import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
+import { Prompts } from './prompts/prompts.ts';
 import { resolveName, systemNameServers } from './resolve.ts';
-import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 import { type WantedConnection, WantedConnections } from './wanted.ts';
 
 const version: string = JSON.parse(
@@ -89,8 +91,11 @@ function nameOfProfile(file: string): string {
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
   mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
   const underSystemd = process.env.JOURNAL_STREAM !== undefined;
-  const log = createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line));
-  const service = compose(options, configuration, log);
+  const ring = new LogRing(Date.now);
+  const log = ring.recording(
+    createLog(configuration.logLevel, underSystemd, (line) => process.stderr.write(line)),
+  );
+  const service = compose(options, configuration, log, ring);
   if (options.task !== 'run') {
     await doTask(options.task, service);
     return;
@@ -101,15 +106,33 @@ async function run(options: ServiceOptions, configuration: ServiceConfiguration)
 interface Composition {
   readonly parts: ServiceParts;
   readonly wanted: WantedConnections;
+  readonly clock: ServiceClock;
 }
 
-function compose(options: ServiceOptions, configuration: ServiceConfiguration, log: Log): Composition {
+function compose(
+  options: ServiceOptions,
+  configuration: ServiceConfiguration,
+  log: Log,
+  ring: LogRing,
+): Composition {
   const secrets = new SecretMemory();
+  const clock = new ServiceClock();
+  const time = {
+    now: () => clock.now(),
+    schedule: (atMilliseconds: number, call: () => void) => clock.schedule(atMilliseconds, call),
+  };
   const host = openHostNetwork({ journal: configuration.journal });
   const credentials = openCredentialStore(configuration.credentialDirectory, secrets);
   const userFilter = new UserFilter(configuration.filter);
   const wanted = new WantedConnections(configuration.stateDirectory);
   const verdicts = new VerdictTail(() => tunnel);
+  const prompts = new Prompts({
+    secrets,
+    ...time,
+    wallClock,
+    randomId: () => randomBytes(16).toString('base64url'),
+    timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
+  });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -117,8 +140,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     secrets,
     machinery: {
       prepareDataThread: (memory) => DataThread.prepare(memory),
-      now: monotonicMilliseconds,
-      schedule,
+      ...time,
       random: (bytes) => randomFillSync(bytes),
     },
     nameServers: systemNameServers,
@@ -139,8 +161,7 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     resolve: resolveName,
     ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
       ikeConfigurationOf(profile, association, localAddress, credentials),
-    now: monotonicMilliseconds,
-    schedule,
+    ...time,
     log,
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
@@ -155,8 +176,10 @@ function compose(options: ServiceOptions, configuration: ServiceConfiguration, l
     profiles,
     credentials,
     verdicts,
+    log: ring,
+    prompts,
   };
-  return { parts, wanted };
+  return { parts, wanted, clock };
 }
 
 /** For a computer whose service is dead: one line of JSON, as the method of the same name answers. */
@@ -185,10 +208,10 @@ async function repairWithoutService(
 async function serve(
   options: ServiceOptions,
   configuration: ServiceConfiguration,
-  { parts, wanted }: Composition,
+  { parts, wanted, clock }: Composition,
   log: Log,
 ): Promise<void> {
-  const { host, connections, profiles, tunnel, verdicts } = parts;
+  const { host, connections, profiles, tunnel, verdicts, prompts } = parts;
   const endpoint = await startEndpoint({
     path: configuration.controlSocket,
     api: createServiceApi(parts),
@@ -204,6 +227,10 @@ async function serve(
       .networkChanged()
       .catch((error: Error) => log('warning', `change of network: ${error.message}`));
   });
+  const sleepWatch = clock.watchSleep((sleptMilliseconds) => {
+    log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
+    connections.wokeUp(sleptMilliseconds);
+  });
   for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
@@ -217,7 +244,9 @@ async function serve(
   });
   log('info', 'stopping');
   watch.close();
+  sleepWatch.close();
   verdicts.close();
+  prompts.close();
   connections.abandon();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();

@@ -9,13 +9,16 @@ import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
+import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
 import type { ProfileBook } from './methods/profiles.ts';
+import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
 import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
+import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
 
 export interface ServiceParts {
@@ -29,6 +32,8 @@ export interface ServiceParts {
   readonly profiles: ProfileBook;
   readonly credentials: CredentialStore;
   readonly verdicts: VerdictTail;
+  readonly log: LogRing;
+  readonly prompts: Prompts;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -38,7 +43,14 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     version,
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
-    onStatusChange: (changed) => connections.onChange(changed),
+    onStatusChange: (changed) => {
+      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      return {
+        close: () => {
+          for (const watch of watches) watch.close();
+        },
+      };
+    },
     startCapture: (parameters, _caller, sink) => startCapture(parts, parameters, sink),
   };
 }
@@ -63,6 +75,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     drops: Object.fromEntries(
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
+    prompts: [...parts.prompts.all],
   });
   return {
     status,
@@ -83,6 +96,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     },
     'connection.retry': ({ profile }) => {
       connections.retry(profile);
+      return {};
+    },
+    'connection.measure': ({ profile }) => {
+      connections.measure(profile);
       return {};
     },
 
@@ -135,6 +152,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       return {};
     },
 
+    ...promptHandlers(parts.prompts),
+
     'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),
     'doctor.repair': () => repairComputer(host, tunnel, connections),
     'terminal.information': async () => {
@@ -150,6 +169,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
         ...(defaultLink6 !== undefined && { defaultLink6 }),
       };
     },
+    'log.tail': ({ everything, ...question }, { uid }) =>
+      parts.log.tail({ ...question, owner: everything ? undefined : uid }),
     'verdicts.tail': ({ after, limit }) => ({ samples: verdicts.after(after, limit) }),
   };
 }

@@ -24,6 +24,8 @@ export interface IpcHost {
   readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
   readonly quit: () => void;
+  /** False: the person chose no place. Throws ControlError file-not-written. */
+  readonly saveFile: (suggestedName: string, content: string | Uint8Array) => Promise<boolean>;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -62,7 +64,10 @@ export class IpcServer {
       'profiles.save': ({ profile, text, replace }) =>
         importText({ fileName: `${profile}.toml`, name: profile, replace }, text),
       'secrets.put': ({ name, kind, secret }) => mirror.call('secrets.put', { name, kind }, { secret }),
+      'prompts.answer': ({ answer, ...parameters }) =>
+        mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
+      'file.save': async ({ suggestedName, text }) => ({ saved: await host.saveFile(suggestedName, text) }),
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
         host.changeSettings(changes);

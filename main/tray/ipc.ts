@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ControlFailure } from '../control/failure.ts';
 import { type MethodName, type Methods, methods } from '../control/schema.ts';
 import { profileSummarySchema, secretKinds, statusSchema } from '../control/values.ts';
+import { diagnosticsCommands } from './ipc-diagnostics.ts';
 
 export const themes = ['system', 'light', 'dark'] as const;
 export const languages = ['en', 'ja'] as const;
@@ -80,9 +81,12 @@ export const serviceCommands = {
   'sa.delete': ofService('sa.delete'),
   'secrets.list': ofService('secrets.list'),
   'secrets.remove': ofService('secrets.remove'),
+  'prompts.cancel': ofService('prompts.cancel'),
   'doctor.check': ofService('doctor.check'),
   'doctor.repair': ofService('doctor.repair'),
   'terminal.information': ofService('terminal.information'),
+  'rights.mine': ofService('rights.mine'),
+  'log.tail': ofService('log.tail'),
 } as const;
 
 /** Commands that main itself carries out or adapts. */
@@ -123,8 +127,16 @@ export const ownCommands = {
     result: done,
   },
 
+  /** Answers one of the person's own prompts; the bytes are wiped as those of a secret. */
+  'prompts.answer': {
+    parameters: methods['prompts.answer'].parameters.extend({ answer: secretBytes.optional() }),
+    result: done,
+  },
+
   /** Answered at most 10 times a second (main waits), and with nothing while the window is hidden. */
   'verdicts.tail': ofService('verdicts.tail'),
+
+  ...diagnosticsCommands,
 
   'settings.get': { parameters: nothing, result: settingsSchema },
   /** Changes what is given; gives all of them. */

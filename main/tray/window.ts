@@ -36,6 +36,11 @@ export class MainWindow {
     this.#window.focus();
   }
 
+  /** For a dialog that belongs to it. */
+  get electronWindow(): BrowserWindow | undefined {
+    return this.#window;
+  }
+
   send<Name extends EventName>(name: Name, value: EventValue<Name>): void {
     this.#window?.webContents.send(eventChannel, name, value);
   }

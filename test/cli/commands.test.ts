@@ -91,8 +91,11 @@ test('colours only on a terminal', async () => {
 });
 
 test('up waits unless told otherwise, and keeps trying where asked', async () => {
-  assert.deepEqual((await run(['up', 'office'])).calls[0]?.parameters, { profile: 'office', wait: true });
-  assert.deepEqual((await run(['up', 'office', '--no-wait', '--keep-trying'])).calls[0]?.parameters, {
+  const parametersOf = async (...options: string[]) =>
+    (await run(['up', 'office', ...options])).calls.find(({ method }) => method === 'connection.up')
+      ?.parameters;
+  assert.deepEqual(await parametersOf(), { profile: 'office', wait: true });
+  assert.deepEqual(await parametersOf('--no-wait', '--keep-trying'), {
     profile: 'office',
     wait: false,
     keepTrying: true,

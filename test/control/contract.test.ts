@@ -17,6 +17,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'connection.up': { profile: 'office', wait: true },
   'connection.down': { profile: 'office' },
   'connection.retry': { profile: 'office' },
+  'connection.measure': { profile: 'office' },
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },
@@ -28,10 +29,13 @@ const examples: { [Name in MethodName]?: unknown } = {
   'sa.delete': { spi: 'c0ffee01' },
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
+  'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
+  'prompts.answer': { id: 'prompt-1', store: true },
+  'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },
 };
 const served = (Object.keys(methods) as MethodName[]).filter(
-  (name) => !/^(service\.version|status\.(un)?subscribe|capture\..*)$/.test(name),
+  (name) => !/^(service\.version|rights\.mine|status\.(un)?subscribe|capture\..*)$/.test(name),
 );
 
 test('every method reaches the service with its parameters and brings its result back', async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientOptions, type ControlClient, connectToService } from '../../main/control/client.ts';
+import { logLevels } from '../../main/control/diagnostics-methods.ts';
 import type { MethodName, MethodParameters } from '../../main/control/schema.ts';
 import type {
   Caller,
@@ -56,6 +57,7 @@ export function statusOf(...connections: ConnectionStatus[]): Status {
     startedAt: fixtureNow - 86_400_000,
     connections,
     drops: { 'policy-discard': 12, 'bad-icv': 3 },
+    prompts: [],
   };
 }
 
@@ -139,6 +141,7 @@ export class FakeService implements ServiceApi {
       status: () => this.status,
       'connection.up': ({ profile }) => connectedStatus({ profile }),
       'connection.down': empty,
+      'connection.measure': () => ({}),
       'connection.retry': empty,
       'profiles.list': () => ({
         profiles: [
@@ -270,6 +273,9 @@ export class FakeService implements ServiceApi {
         ],
       }),
       'secrets.remove': empty,
+      'prompts.list': () => ({ prompts: this.status.prompts }),
+      'prompts.answer': empty,
+      'prompts.cancel': empty,
       'doctor.check': () => ({
         findings: [
           { code: 'adapter', severity: 'good', text: '/dev/net/tun can be opened.', repairable: false },
@@ -297,6 +303,20 @@ export class FakeService implements ServiceApi {
           },
         ],
         defaultLink4: 'wlan0',
+      }),
+      'log.tail': ({ after, level }) => ({
+        lines: [
+          { sequence: 1, at: fixtureNow - 60_000, level: 'info' as const, text: 'office: connecting' },
+          {
+            sequence: 2,
+            at: fixtureNow - 59_000,
+            level: 'warning' as const,
+            text: 'office: alice@example.org at 198.51.100.1 is slow',
+          },
+        ].filter(
+          (line) => line.sequence > after && logLevels.indexOf(line.level) <= logLevels.indexOf(level),
+        ),
+        newest: 2,
       }),
       'verdicts.tail': () => ({
         samples: [
@@ -343,7 +363,11 @@ export async function runFake(
     path,
     api,
     rights: rightsFrom({
+      groupName: 'sealnic',
       controlGroup: () => undefined,
+      listedInGroup: () => false,
+      userName: () => undefined,
+      standing: async () => 'no',
       hasActiveLocalSession: () => false,
       consent: async () => false,
       ...sources,

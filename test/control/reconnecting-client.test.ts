@@ -91,7 +91,11 @@ test('a service that turns it away is tried again, once for each time', async ()
 
 function serve(path: string, api: FakeService, limits: Partial<EndpointLimits> = {}) {
   const rights = rightsFrom({
+    groupName: 'sealnic',
     controlGroup: () => undefined,
+    listedInGroup: () => false,
+    userName: () => undefined,
+    standing: async () => 'no',
     hasActiveLocalSession: () => true,
     consent: async () => false,
   });

@@ -20,6 +20,8 @@ export interface FakeOptions {
 export interface FakeBridge extends SealnicBridge {
   /** Every command, in order. */
   readonly asked: { readonly name: CommandName; readonly parameters: unknown }[];
+  /** What main would send in a scenario. */
+  stateOf(scenario: Scenario): ServiceState;
   /** Sends an event as main would. */
   emit(name: EventName, value: unknown): void;
 }
@@ -152,6 +154,7 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
   };
   return {
     asked,
+    stateOf: (other) => serviceState(other, Date.now()),
     emit,
     invoke: invoke as SealnicBridge['invoke'],
     on: (name, listener) => {

@@ -1,5 +1,6 @@
 // States of the service for the window: every connection state, a filter, SAs, profiles, findings. Times are relative
 // to the moment at which the page is opened.
+import type { Prompt } from '../../main/control/prompt-values.ts';
 import type {
   ChildAssociation,
   ConnectionStatus,
@@ -25,6 +26,12 @@ export const scenarios = [
   'no-profile',
   'away',
   'starting',
+  'prompt',
+  'prompt-wrong',
+  'prompt-last-try',
+  'prompt-pin-pad',
+  'prompt-code',
+  'prompt-card',
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
@@ -44,6 +51,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       startedAt: now - 60 * minute,
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
+      prompts: promptsOf(scenario, now),
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -73,6 +81,7 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
       return [{ ...office, problem: 'line 3, gateway.adress: unknown key' }];
     case 'connecting':
     case 'blocked':
+    case 'prompt':
       return [office];
     default:
       return [office, laboratory];
@@ -93,6 +102,9 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
     case 'connected':
       return [base];
     case 'connecting':
+    case 'prompt':
+    case 'prompt-wrong':
+    case 'prompt-code':
       return [
         {
           ...base,
@@ -148,6 +160,38 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
           details: { ...detailsOf(now), gateway: undefined, remoteEndpoint: undefined, peers: 7 },
         },
       ];
+    default:
+      return [];
+  }
+}
+
+function promptsOf(scenario: Scenario, now: number): Prompt[] {
+  const base: Prompt = {
+    id: 'prompt-1',
+    kind: 'eap-password',
+    owner: 1000,
+    profile: 'office',
+    identity: 'alice@example.org',
+    lastTry: false,
+    pinPad: false,
+    storable: true,
+    openedAt: now,
+    expiresAt: now + 2 * minute,
+  };
+  const card = { label: 'PIV of Alice', reader: 'Example CCID Reader 00 00' };
+  switch (scenario) {
+    case 'prompt':
+      return [base];
+    case 'prompt-wrong':
+      return [{ ...base, failure: 'wrong' }];
+    case 'prompt-last-try':
+      return [{ ...base, kind: 'pin', card, storable: false, triesLeft: 1, lastTry: true, failure: 'wrong' }];
+    case 'prompt-pin-pad':
+      return [{ ...base, kind: 'pin', card, storable: false, triesLeft: 3, pinPad: true }];
+    case 'prompt-code':
+      return [{ ...base, kind: 'one-time-code', storable: false, message: 'Enter the code of your token' }];
+    case 'prompt-card':
+      return [{ ...base, kind: 'card', card, storable: false }];
     default:
       return [];
   }

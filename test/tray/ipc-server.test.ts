@@ -38,6 +38,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     information: () => assert.fail('not asked for'),
     copyDiagnostics: async () => undefined,
     quit: () => undefined,
+    saveFile: async () => true,
     now: () => clock,
     wait: async (milliseconds) => {
       waits.push(milliseconds);
@@ -54,6 +55,23 @@ test('a method of the service is handed through', async () => {
   const outcome = await server.handle('filter.explain', parameters);
   assert.deepEqual(outcome, { ok: true, value: { explanations: [] } });
   assert.deepEqual(calls, [{ name: 'filter.explain', parameters, uploads: {} }]);
+});
+
+test('a file is saved by a plain name only', async () => {
+  const files: unknown[] = [];
+  const { server } = serverOf(undefined, {
+    saveFile: async (...file) => {
+      files.push(file);
+      return false;
+    },
+  });
+  const save = (suggestedName: string) => server.handle('file.save', { suggestedName, text: 'x' });
+  assert.deepEqual(await save('office.toml'), { ok: true, value: { saved: false } });
+  for (const name of ['../office.toml', '/etc/passwd', 'a\\b', '']) {
+    const outcome = await save(name);
+    assert.ok(!outcome.ok && outcome.failure.code === 'invalid-request', name);
+  }
+  assert.deepEqual(files, [['office.toml', 'x']]);
 });
 
 test('what is not in the schema does not reach the service', async () => {
@@ -110,6 +128,22 @@ test('secrets go as uploads and are wiped, also where the command is refused', a
   assert.equal(outcome.ok, false);
   assert.ok(refused.every((byte) => byte === 0));
   assert.doesNotMatch(JSON.stringify(outcome), /correct|horse/);
+});
+
+test('the answer to a prompt goes as an upload and is wiped; a PIN pad has none', async () => {
+  const { server, calls } = serverOf();
+  const answer = new TextEncoder().encode('123456');
+  await server.handle('prompts.answer', { id: 'prompt-1', confirmLastTry: true, answer });
+  await server.handle('prompts.answer', { id: 'prompt-2' });
+  assert.deepEqual(calls, [
+    {
+      name: 'prompts.answer',
+      parameters: { id: 'prompt-1', confirmLastTry: true },
+      uploads: { answer: '123456' },
+    },
+    { name: 'prompts.answer', parameters: { id: 'prompt-2' }, uploads: {} },
+  ]);
+  assert.ok(answer.every((byte) => byte === 0));
 });
 
 test('profiles are imported, checked and saved from text', async () => {

@@ -34,7 +34,13 @@ const nothing: TrayModel = {
 };
 
 function model(profiles: readonly ProfileSummary[], connections: readonly ConnectionStatus[]): TrayModel {
-  const status: Status = { version: '1', startedAt: 0, connections: [...connections], drops: {} };
+  const status: Status = {
+    version: '1',
+    startedAt: 0,
+    connections: [...connections],
+    drops: {},
+    prompts: [],
+  };
   return { ...nothing, state: { service: 'present', status, profiles: [...profiles] } };
 }
 

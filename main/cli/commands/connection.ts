@@ -2,7 +2,9 @@
 import type { Command } from 'commander';
 import type { ControlClient } from '../../control/client.ts';
 import { ControlError, exitCodes } from '../../control/failure.ts';
+import type { Prompt } from '../../control/prompt-values.ts';
 import type { ConnectionStatus } from '../../control/values.ts';
+import { answeringPrompts } from '../prompting.ts';
 import type { Runner } from '../runner.ts';
 import { type CommandContext, print } from '../terminal.ts';
 
@@ -13,6 +15,8 @@ export function addConnectionCommands(program: Command, run: Runner): void {
     .description('connect, and wait until traffic flows')
     .option('--no-wait', 'return at once; the service goes on connecting')
     .option('--keep-trying', 'go on trying in the background when the first attempt fails')
+    .option('--secret-stdin', 'answer questions for passwords and PINs by the lines of standard input')
+    .option('--store', 'have the service keep the answers, where it may')
     .action(run((context, profile: string, options: UpOptions) => up(context, profile, options)));
   program
     .command('down')
@@ -29,18 +33,16 @@ export function addConnectionCommands(program: Command, run: Runner): void {
 interface UpOptions {
   readonly wait: boolean;
   readonly keepTrying?: true;
+  readonly secretStdin?: true;
+  readonly store?: true;
 }
 
 async function up(context: CommandContext, profile: string, options: UpOptions): Promise<number | undefined> {
   return await context.withService(async (client) => {
-    const keepTrying = options.keepTrying === undefined ? {} : { keepTrying: true };
     const interrupted = Promise.withResolvers<undefined>();
     const stopListening = context.terminal.onInterrupt(() => interrupted.resolve(undefined));
     try {
-      const status = await Promise.race([
-        client.call('connection.up', { profile, wait: options.wait, ...keepTrying }),
-        interrupted.promise,
-      ]);
+      const status = await Promise.race([connecting(context, client, profile, options), interrupted.promise]);
       if (status === undefined) return await giveUp(context, client, profile);
       print(context, status, [connectedLine(context, status)]);
       return undefined;
@@ -50,6 +52,24 @@ async function up(context: CommandContext, profile: string, options: UpOptions):
       stopListening();
     }
   });
+}
+
+/** Whoever does not wait answers nothing: the desktop app or `sealnic prompts answer` does. */
+async function connecting(
+  context: CommandContext,
+  client: ControlClient,
+  profile: string,
+  { wait, keepTrying, secretStdin, store }: UpOptions,
+): Promise<ConnectionStatus> {
+  const call = () =>
+    client.call('connection.up', { profile, wait, ...(keepTrying === true && { keepTrying }) });
+  if (!wait) return await call();
+  const prompting = {
+    concerns: (prompt: Prompt) => prompt.profile === profile,
+    fromInput: secretStdin === true,
+    store: store === true,
+  };
+  return await answeringPrompts(context, client, prompting, call);
 }
 
 /** Whoever interrupts the command does not want the connection any more. */

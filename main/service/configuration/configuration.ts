@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type LogLevel, logLevels } from '../../control/diagnostics-methods.ts';
 import { InvalidFileError } from './problem.ts';
 import { readToml } from './toml.ts';
 
@@ -10,9 +11,6 @@ export const defaultConfigurationPath = '/etc/sealnic/service.toml';
 
 /** Names a configuration file instead of the default one; the option --config goes before it. */
 export const configurationVariable = 'SEALNIC_CONFIGURATION';
-
-export const logLevels = ['error', 'warning', 'info', 'debug'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 export interface ServiceConfiguration {
   /** Unix socket of the control endpoint. */
@@ -29,6 +27,8 @@ export interface ServiceConfiguration {
   readonly logLevel: LogLevel;
   /** Group whose members may connect and disconnect. */
   readonly controlGroup: string;
+  /** How long a prompt waits for its answer. */
+  readonly promptTimeoutMilliseconds: number;
   /** Virtual adapter; at most 15 characters. */
   readonly interfaceName: string;
   /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
@@ -54,6 +54,7 @@ export function parseConfiguration(text: string, source = defaultConfigurationPa
     filter: service.filter,
     logLevel: service.log_level,
     controlGroup: service.control_group,
+    promptTimeoutMilliseconds: service.prompt_timeout * 1000,
     interfaceName: network.interface,
     mark: network.mark,
     routingTable: network.routing_table,
@@ -116,6 +117,8 @@ const configurationSchema = z.strictObject({
       filter: absolutePath.default('/etc/sealnic/filter.toml'),
       log_level: z.enum(logLevels).default('info'),
       control_group: z.string().min(1).max(32).default('sealnic'),
+      /** Seconds. */
+      prompt_timeout: z.number().min(1).max(3600).default(120),
     })
     .prefault({}),
   network: z

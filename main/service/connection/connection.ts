@@ -55,6 +55,12 @@ export interface ConnectionOptions {
   carriedChanged(ranges: readonly AddressRange[]): void;
 }
 
+/** An urgent probe has failed by then. */
+const doubtMilliseconds = 10_000;
+/** A computer on which links come and go all the time does not ask its peer each time. */
+const doubtEveryMilliseconds = 2000;
+const measureEveryMilliseconds = 10_000;
+
 export class Connection implements AgreementParty {
   readonly profile: Profile;
   readonly association: AssociationId;
@@ -81,6 +87,10 @@ export class Connection implements AgreementParty {
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
+  /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
+  #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
+  #cancelDoubt: (() => void) | undefined;
+  #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
     this.profile = options.profile;
@@ -137,6 +147,33 @@ export class Connection implements AgreementParty {
     this.#dispatch({ type: 'network-changed' });
   }
 
+  /** The computer slept: the peer is asked at once, and what was under way begins anew. */
+  wokeUp(sleptMilliseconds: number): void {
+    this.#dispatch({ type: 'woke-up', sleptSeconds: Math.round(sleptMilliseconds / 1000) });
+  }
+
+  /** Something around the connection changed, though not its way: does the peer still answer? */
+  doubt(reason: Failure): void {
+    const { now, schedule } = this.#surroundings;
+    const at = Math.max(
+      now(),
+      (this.#doubt?.atMilliseconds ?? Number.NEGATIVE_INFINITY) + doubtEveryMilliseconds,
+    );
+    this.#cancelDoubt ??= schedule(at, () => {
+      this.#cancelDoubt = undefined;
+      if (this.#model.phase === 'running') this.#probe(reason);
+    });
+  }
+
+  /** Measures the round trip, unless that was done moments ago. */
+  measure(): void {
+    const { now } = this.#surroundings;
+    if (this.#model.phase !== 'running' || this.#ike === undefined) return;
+    if (now() < this.#measuredAt + measureEveryMilliseconds) return;
+    this.#measuredAt = now();
+    this.#agreement?.probe(this.#ike, false);
+  }
+
   /** A packet waits for one of the connection's SAs. */
   agreementNeeded(): void {
     if (this.#model.phase === 'running' && this.#ike !== undefined) {
@@ -151,6 +188,7 @@ export class Connection implements AgreementParty {
     this.#abandoned = true;
     this.#undertaking += 1;
     this.#cancelTimer?.();
+    this.#cancelDoubt?.();
     this.#releaseIke(true);
   }
 
@@ -215,7 +253,8 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
-    this.#dispatch({ type: 'closed', reason: nameSecret(reason, this.profile) });
+    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
+    this.#dispatch({ type: 'closed', reason: doubt ?? nameSecret(reason, this.profile) });
   }
 
   // The state machine's effects.
@@ -247,6 +286,9 @@ export class Connection implements AgreementParty {
         return;
       case 'agree':
         this.#run(async () => this.#agree(), undefined, 'closed');
+        return;
+      case 'probe':
+        this.#probe(effect.reason);
         return;
       case 'configure':
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
@@ -369,6 +411,19 @@ export class Connection implements AgreementParty {
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
 
+  #probe(reason: Failure): void {
+    if (this.#ike === undefined) return;
+    this.#doubt = { reason, atMilliseconds: this.#surroundings.now() };
+    this.#agreement?.probe(this.#ike, true);
+  }
+
+  #takeDoubt(): Failure | undefined {
+    const doubt = this.#doubt;
+    this.#doubt = undefined;
+    if (doubt === undefined) return undefined;
+    return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  }
+
   #releaseIke(abrupt: boolean): void {
     const ike = this.#ike;
     if (ike === undefined) return;
@@ -385,6 +440,8 @@ export class Connection implements AgreementParty {
   }
 
   #clean(): void {
+    this.#cancelDoubt?.();
+    this.#cancelDoubt = undefined;
     this.#undertaking += 1;
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),

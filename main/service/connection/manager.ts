@@ -3,6 +3,7 @@ import { ControlError, type Failure } from '../../control/failure.ts';
 import type { AddressRange } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import { rangesOf, textsOf } from '../carried-networks.ts';
+import type { Log } from '../log.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { WantedConnections } from '../wanted.ts';
@@ -10,9 +11,11 @@ import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
 import { ConnectionProblem } from './problem.ts';
 
-export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel'> &
-  Omit<GatewaySurroundings, 'tunnel' | 'allocateAssociation'> & {
+export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel' | 'log'> &
+  Omit<GatewaySurroundings, 'tunnel' | 'allocateAssociation' | 'log'> & {
     readonly tunnel: Tunnel;
+    /** `owner`: whose connection it tells. */
+    readonly log: Log;
     readonly wanted: WantedConnections;
   };
 
@@ -118,8 +121,21 @@ export class ConnectionManager {
     const underlayChanged = await tunnel.underlayChanged();
     for (const connection of this.#connections.values()) {
       if (underlayChanged || waitsForNetwork(connection)) connection.networkChanged();
+      else connection.doubt({ code: 'network-changed' });
     }
     await tunnel.refresh();
+  }
+
+  /** The computer slept. */
+  wokeUp(sleptMilliseconds: number): void {
+    for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
+  }
+
+  /** Somebody watches the connection's round trip. Throws ControlError not-connected. */
+  measure(name: string): void {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    connection.measure();
   }
 
   /** The service stops: peers are told, the computer's protection is left in place. */
@@ -174,7 +190,7 @@ export class ConnectionManager {
           wanted.networks.remember(profile, ranges);
         },
       },
-      this.#surroundings,
+      { ...this.#surroundings, log: this.#logFor(owner) },
     );
     this.#gateways.delete(name);
     this.#connections.set(name, connection);
@@ -183,13 +199,21 @@ export class ConnectionManager {
   }
 
   #openGateway(profile: Profile, owner: number, former: Connection | Gateway | undefined): Gateway {
-    const surroundings = { ...this.#surroundings, allocateAssociation: () => this.#allocateAssociation() };
+    const surroundings = {
+      ...this.#surroundings,
+      allocateAssociation: () => this.#allocateAssociation(),
+      log: this.#logFor(owner),
+    };
     if (former instanceof Gateway) former.stopAnswering();
     const gateway = new Gateway(profile, owner, surroundings, () => this.#changed());
     this.#connections.delete(profile.name);
     this.#gateways.set(profile.name, gateway);
     void gateway.up();
     return gateway;
+  }
+
+  #logFor(owner: number): ConnectionSurroundings['log'] {
+    return (level, text) => this.#surroundings.log(level, text, owner);
   }
 
   #allocateAssociation(): AssociationId {

@@ -214,6 +214,8 @@ export class ClientConnection {
     switch (method) {
       case 'service.version':
         return Promise.resolve({ version: this.#options.api.version, protocol: protocolVersion });
+      case 'rights.mine':
+        return this.#options.rights.describe(this.#options.peer, this.#ended.signal);
       case 'status.subscribe':
       case 'status.unsubscribe':
         this.#subscribed = method === 'status.subscribe' && !this.#ended.signal.aborted;

@@ -1,7 +1,7 @@
 // From a validated request to the service and back: rights, ownership, uploads, and a result that says no more than the
 // schema and the caller's rights allow.
 import { ControlError, type Right } from '../../control/failure.ts';
-import { isMethodName, type MethodName, methods } from '../../control/schema.ts';
+import { isMethodName, type MethodName, type MethodParameters, methods } from '../../control/schema.ts';
 import type { Caller, ServiceApi } from '../../control/service-api.ts';
 import type { Peer, Rights } from './rights.ts';
 import type { Uploads } from './uploads.ts';
@@ -75,7 +75,7 @@ async function requireRight(
   }
 }
 
-/** Connections belong to whoever opened them; others' need `administer`. */
+/** Connections and what the log says of them belong to whoever opened them; others' need `administer`. */
 async function requireOwnership(
   api: ServiceApi,
   rights: Rights,
@@ -83,7 +83,10 @@ async function requireOwnership(
   method: MethodName,
   parameters: unknown,
 ): Promise<void> {
-  if (method !== 'connection.up' && method !== 'connection.down' && method !== 'connection.retry') return;
+  if (method === 'log.tail' && (parameters as MethodParameters<'log.tail'>).everything) {
+    await requireRight(rights, context, method, 'administer');
+  }
+  if (!method.startsWith('connection.')) return;
   const owner = api.ownerOf((parameters as { profile: string }).profile);
   if (owner === undefined || owner === context.peer.uid) return;
   if (!(await rights.allows(context.peer, 'administer', context.signal))) {

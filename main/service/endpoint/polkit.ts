@@ -18,15 +18,41 @@ export function polkitAllows(peer: Peer, signal: AbortSignal, program = 'pkcheck
   return answer;
 }
 
-function ask(peer: Peer, signal: AbortSignal, program: string): Promise<boolean> {
-  if (peer.startTime === undefined || signal.aborted) return Promise.resolve(false);
+/** What polkit would say, without a question to anybody: pkcheck ends with 2 where it would have to ask. */
+export async function polkitStanding(
+  peer: Peer,
+  signal: AbortSignal,
+  program = 'pkcheck',
+): Promise<'yes' | 'after-asking' | 'no'> {
+  switch (await check(peer, signal, program, [])) {
+    case 0:
+      return 'yes';
+    case 2:
+      return 'after-asking';
+    default:
+      return 'no';
+  }
+}
+
+async function ask(peer: Peer, signal: AbortSignal, program: string): Promise<boolean> {
+  return (await check(peer, signal, program, ['--allow-user-interaction'])) === 0;
+}
+
+/** The exit code; undefined: it could not be asked. */
+function check(
+  peer: Peer,
+  signal: AbortSignal,
+  program: string,
+  options: readonly string[],
+): Promise<number | undefined> {
+  if (peer.startTime === undefined || signal.aborted) return Promise.resolve(undefined);
   const process = `${peer.pid},${peer.startTime},${peer.uid}`;
   return new Promise((resolve) => {
     execFile(
       program,
-      ['--action-id', polkitAction, '--process', process, '--allow-user-interaction'],
+      ['--action-id', polkitAction, '--process', process, ...options],
       { timeout: longestWaitMilliseconds, signal, env: { PATH: '/usr/bin:/bin' } },
-      (error) => resolve(error === null),
+      (error) => resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : undefined),
     );
   });
 }

@@ -1,7 +1,8 @@
 // Who may do what at the control endpoint, by the peer's credentials: observe, control, administer (DESIGN section 3).
 import { readFileSync } from 'node:fs';
+import type { CallerRights } from '../../control/diagnostics-methods.ts';
 import type { Right } from '../../control/failure.ts';
-import { polkitAllows } from './polkit.ts';
+import { polkitAllows, polkitStanding } from './polkit.ts';
 import { hasActiveLocalSession } from './session.ts';
 
 export interface Peer {
@@ -17,15 +18,24 @@ export interface Peer {
 export interface Rights {
   /** May take as long as a person needs to answer polkit's question; `signal` ends the waiting. */
   allows(peer: Peer, right: Right, signal: AbortSignal): Promise<boolean>;
+  /** What the peer may do, without asking anybody anything. */
+  describe(peer: Peer, signal: AbortSignal): Promise<CallerRights>;
 }
 
 /** What the rights are computed from; a test passes its own. */
 export interface RightsSources {
-  /** Number of the group whose members control, or undefined where there is none. */
+  /** The group whose members control. */
+  readonly groupName: string;
+  /** Its number, or undefined where there is none. */
   controlGroup(): number | undefined;
+  /** Whether the system's list of groups names the user: a process from before that does not know it yet. */
+  listedInGroup(uid: number): boolean;
+  userName(uid: number): string | undefined;
   hasActiveLocalSession(uid: number): boolean;
   /** Asks the system's authority whether the peer may administer. */
   consent(peer: Peer, signal: AbortSignal): Promise<boolean>;
+  /** What the authority would say, without anybody being asked. */
+  standing(peer: Peer, signal: AbortSignal): Promise<CallerRights['administer']>;
 }
 
 /** Root, and whoever the service itself runs as (root, outside of tests), who could do anything to it anyway. */
@@ -36,41 +46,69 @@ export function isAdministrator(uid: number): boolean {
 /** Rights on this computer: members of `group`, logind's sessions, polkit. */
 export function systemRights(group: string): Rights {
   return rightsFrom({
-    controlGroup: () => groupNumber(group),
+    groupName: group,
+    controlGroup: () => groupEntry(group)?.number,
+    listedInGroup: (uid) => {
+      const name = userName(uid);
+      return name !== undefined && groupEntry(group)?.members.includes(name) === true;
+    },
+    userName,
     hasActiveLocalSession: (uid) => hasActiveLocalSession(uid),
     consent: (peer, signal) => polkitAllows(peer, signal),
+    standing: (peer, signal) => polkitStanding(peer, signal),
   });
 }
 
 export function rightsFrom(sources: RightsSources): Rights {
-  const mayControl = (peer: Peer) => {
+  const controlBy = (peer: Peer): CallerRights['control'] => {
+    if (isAdministrator(peer.uid)) return 'root';
     const group = sources.controlGroup();
     const member = group !== undefined && (peer.gid === group || peer.groups.includes(group));
-    return member || sources.hasActiveLocalSession(peer.uid);
+    if (member || sources.listedInGroup(peer.uid)) return 'group';
+    return sources.hasActiveLocalSession(peer.uid) ? 'session' : 'no';
   };
   return {
     async allows(peer, right, signal) {
-      if (isAdministrator(peer.uid)) return true;
       switch (right) {
         case 'observe':
           return true;
         case 'control':
-          return mayControl(peer);
+          return controlBy(peer) !== 'no';
         case 'administer':
-          return await sources.consent(peer, signal);
+          return isAdministrator(peer.uid) || (await sources.consent(peer, signal));
       }
+    },
+    async describe(peer, signal) {
+      const user = sources.userName(peer.uid);
+      return {
+        uid: peer.uid,
+        ...(user !== undefined && { user }),
+        control: controlBy(peer),
+        administer: isAdministrator(peer.uid) ? 'yes' : await sources.standing(peer, signal),
+        group: sources.groupName,
+        groupExists: sources.controlGroup() !== undefined,
+      };
     },
   };
 }
 
-function groupNumber(name: string): number | undefined {
+function groupEntry(name: string): { number: number; members: readonly string[] } | undefined {
+  const fields = linesOf('/etc/group').find(([groupName]) => groupName === name);
+  if (fields?.[2] === undefined) return undefined;
+  return { number: Number(fields[2]), members: (fields[3] ?? '').split(',') };
+}
+
+function userName(uid: number): string | undefined {
+  return linesOf('/etc/passwd').find(([, , number]) => number === String(uid))?.[0];
+}
+
+/** No such file: no such group or user. */
+function linesOf(path: string): readonly (readonly string[])[] {
   try {
-    for (const line of readFileSync('/etc/group', 'utf8').split('\n')) {
-      const [groupName, , number] = line.split(':');
-      if (groupName === name && number !== undefined) return Number(number);
-    }
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'));
   } catch {
-    // No such file: no such group.
+    return [];
   }
-  return undefined;
 }

@@ -15,7 +15,9 @@ export function visibleResult(method: MethodName, result: unknown, caller: Calle
   }
 }
 
-export function visibleStatus(status: Status, caller: Caller): Status {
+export function visibleStatus(whole: Status, caller: Caller): Status {
+  // Prompts are between the service and whoever is asked, administrators included.
+  const status = { ...whole, prompts: whole.prompts.filter(({ owner }) => owner === caller.uid) };
   if (caller.administrator) return status;
   return {
     ...status,

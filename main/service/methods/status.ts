@@ -103,6 +103,10 @@ function ikeTimes(ike: IkeSnapshot | undefined) {
       ikeEstablishedAt: wallClock(ike.establishedAtMilliseconds),
     }),
     ...(ike?.rekeyAtMilliseconds !== undefined && { ikeRekeyAt: wallClock(ike.rekeyAtMilliseconds) }),
+    ...(ike?.roundTrip && {
+      roundTripMilliseconds: Math.round(ike.roundTrip.milliseconds * 100) / 100,
+      roundTripAt: wallClock(ike.roundTrip.atMilliseconds),
+    }),
   };
 }
 

@@ -24,6 +24,13 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
           )
           .join('; '),
       });
+    case 'prompt-refused':
+      return textsOf(translate, 'failure.prompt-refused', {
+        problem: translate.text(`promptRefusal.${failure.reason}`),
+      });
+    case 'prompt-cancelled':
+    case 'prompt-timed-out':
+      return textsOf(translate, `failure.${failure.code}`, { what: promptName(translate, failure.kind) });
     default:
       return textsOf(translate, `failure.${failure.code}`, valuesOf(failure));
   }
@@ -48,9 +55,23 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
         ...values,
         layer: failure.layer.toUpperCase(),
       });
+    case 'prompt-cancelled':
+    case 'prompt-timed-out':
+      return textsOf(translate, `reason.${failure.code}`, {
+        ...values,
+        what: promptName(translate, failure.kind),
+      });
     default:
       return textsOf(translate, `reason.${failure.code}`, values);
   }
+}
+
+/** "password", "PIN": what is asked for, within a sentence. */
+export function promptName(
+  translate: Translate,
+  kind: Extract<Failure, { code: 'prompt-cancelled' }>['kind'],
+): string {
+  return translate.text(`promptKind.${kind}`);
 }
 
 function refusal({ owner, right }: Extract<ControlFailure, { code: 'refused' }>): string {

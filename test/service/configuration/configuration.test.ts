@@ -27,6 +27,7 @@ test('an empty file gives every default', () => {
     filter: '/etc/sealnic/filter.toml',
     logLevel: 'info',
     controlGroup: 'sealnic',
+    promptTimeoutMilliseconds: 120_000,
     interfaceName: 'sealnic0',
     mark: 0x5ea1,
     routingTable: 0x5ea1,

@@ -21,7 +21,11 @@ function peer(uid: number, groups: readonly number[] = []): Peer {
 
 function sources(changes: Partial<RightsSources> = {}): RightsSources {
   return {
+    groupName: 'sealnic',
     controlGroup: () => sealnicGroup,
+    listedInGroup: () => false,
+    userName: (uid) => (uid === alice ? 'alice' : undefined),
+    standing: async () => 'after-asking',
     hasActiveLocalSession: (uid) => uid === alice,
     consent: async () => false,
     ...changes,
@@ -41,6 +45,14 @@ test('the table of rights', async () => {
       { controlGroup: () => undefined },
       true,
       false,
+      false,
+    ],
+    [
+      'who was made a member a moment ago',
+      peer(bob),
+      { listedInGroup: (uid) => uid === bob },
+      true,
+      true,
       false,
     ],
     ['whom polkit lets', peer(alice), { consent: async ({ uid }) => uid === alice }, true, true, true],
@@ -81,6 +93,50 @@ test('every method refuses whoever lacks its right, before the service hears of 
   assert.deepEqual(administered, []);
 });
 
+test('a caller learns what it may do, without anybody being asked', async () => {
+  const uid = { now: alice };
+  let asked = 0;
+  await using fake = await runFake(undefined, {
+    peerOf: () => peer(uid.now),
+    sources: sources({
+      consent: async () => {
+        asked += 1;
+        return true;
+      },
+    }),
+  });
+  const mine = async () => (await fake.connect()).call('rights.mine', {});
+  assert.deepEqual(await mine(), {
+    uid: alice,
+    user: 'alice',
+    control: 'session',
+    administer: 'after-asking',
+    group: 'sealnic',
+    groupExists: true,
+  });
+  uid.now = bob;
+  assert.equal((await mine()).control, 'no');
+  uid.now = 0;
+  const { control, administer } = await mine();
+  assert.deepEqual([control, administer], ['root', 'yes']);
+  assert.equal(asked, 0);
+});
+
+test('the whole log is for administrators', async () => {
+  let consent = false;
+  await using fake = await runFake(undefined, {
+    peerOf: () => peer(alice),
+    sources: sources({ consent: async () => consent }),
+  });
+  const client = await fake.connect();
+  const tail = (everything: boolean) =>
+    failureOf(client.call('log.tail', { after: 0, limit: 10, level: 'info', everything }));
+  assert.equal(await tail(false), undefined);
+  assert.deepEqual(await tail(true), { code: 'refused', method: 'log.tail', right: 'administer' });
+  consent = true;
+  assert.equal(await tail(true), undefined);
+});
+
 test('a connection belongs to whoever opened it', async () => {
   const uid = { now: bob };
   let consent = false;
@@ -93,7 +149,7 @@ test('a connection belongs to whoever opened it', async () => {
   const other = await fake.connect();
   uid.now = alice;
   const owner = await fake.connect();
-  for (const method of ['connection.down', 'connection.retry'] as const) {
+  for (const method of ['connection.down', 'connection.retry', 'connection.measure'] as const) {
     assert.deepEqual(await failureOf(other.call(method, { profile: 'office' })), {
       code: 'refused',
       method,
@@ -207,6 +263,7 @@ function exampleOf(name: MethodName): object {
     'connection.up': { profile: 'office', wait: true },
     'connection.down': { profile: 'office' },
     'connection.retry': { profile: 'office' },
+    'connection.measure': { profile: 'office' },
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
@@ -218,8 +275,11 @@ function exampleOf(name: MethodName): object {
     'sa.delete': { spi: 'c0ffee01' },
     'secrets.put': { name: 'x', kind: 'psk' },
     'secrets.remove': { name: 'x' },
+    'prompts.answer': { id: 'prompt-1' },
+    'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },
     'capture.stop': { stream: 1 },
+    'log.tail': { after: 0, limit: 1, level: 'info', everything: false },
     'verdicts.tail': { after: 0, limit: 1 },
   };
   return examples[name] ?? {};

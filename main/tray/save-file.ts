@@ -1,0 +1,34 @@
+// A file that the person chooses in the system's dialog. The page never learns more than whether it was written.
+import { chmodSync, type PathLike, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
+import { app, type BrowserWindow, dialog } from 'electron';
+import { ControlError } from '../control/failure.ts';
+
+/** The chosen path; undefined: the person thought better of it. */
+export async function askForFile(
+  window: BrowserWindow | undefined,
+  suggestedName: string,
+): Promise<string | undefined> {
+  const options = { defaultPath: join(app.getPath('downloads'), suggestedName) };
+  const { canceled, filePath } = await (window === undefined
+    ? dialog.showSaveDialog(options)
+    : dialog.showSaveDialog(window, options));
+  return canceled || filePath === '' ? undefined : filePath;
+}
+
+/** Readable for the user alone. Throws ControlError file-not-written. */
+export function writeOwnFile(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content, { mode: 0o600 });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    throw notWritten(path, error);
+  }
+}
+
+export function notWritten(path: PathLike, error: unknown): ControlError {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  const detail = errno === undefined ? message : getSystemErrorMessage(errno);
+  return new ControlError({ code: 'file-not-written', path: String(path), detail });
+}
