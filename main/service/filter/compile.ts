@@ -1,20 +1,17 @@
 // From the user's rows, the profiles' rows and what the connections protect to the one table that the engine decides
 // by, and to what the computer must do around it: route into the adapter, keep shut, leave to the system's firewall.
-import {
-  type AddressPrefix,
-  type AddressRange,
-  everyAddress,
-  formatPrefix,
-} from '../../engine/packet/address.ts';
+
+import type { Message } from '../../control/messages.ts';
+import { type AddressPrefix, type AddressRange, formatPrefix } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
-import { FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
+import { describeRow, FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
 import { outsideDiscards, protectedRanges } from '../../engine/policy/protected.ts';
 import type { FilterRowText, PolicyAction, PolicyRow } from '../../engine/policy/row.ts';
 import type { DefaultRow, PolicyTable } from '../../engine/policy/table.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { FirewallRow } from '../../host/network.ts';
 import type { Contribution } from '../tunnel/contribution.ts';
-import { claimOf, isWhole } from './claim.ts';
+import { claimsOfOthers, everything, sharesOf, statingDefault, unionOf, withoutRemote } from './shares.ts';
 import type { UserRow } from './user-filter.ts';
 
 export interface FilterSources {
@@ -29,8 +26,10 @@ export interface CompiledFilter {
   readonly table: PolicyTable;
   /** The text of each row of the table that was written as one, by row id. */
   readonly texts: ReadonlyMap<string, FilterRowText>;
+  /** What a person calls those rows that nobody wrote. */
+  readonly labels: ReadonlyMap<string, Message>;
   /** Rows that could not be used, with the reason; the packets they are about are decided by the rest. */
-  readonly unusable: ReadonlyMap<string, string>;
+  readonly unusable: ReadonlyMap<string, Message>;
   /** What enters the adapter: of connections that want it there. */
   readonly routed: readonly AddressPrefix[];
   /** What PROTECT rows touch, and what no gateway carries. */
@@ -41,8 +40,6 @@ export interface CompiledFilter {
   readonly shut: readonly AddressPrefix[];
   readonly firewallRows: readonly FirewallRow[];
 }
-
-const everything = new AddressSet([everyAddress(4), everyAddress(6)]);
 
 export const defaultInsideId = 'default-inside';
 export const defaultOutsideId = 'default-outside';
@@ -69,6 +66,7 @@ export function compileFilter(sources: FilterSources): CompiledFilter {
       ...defaults(sources.contributions),
     },
     texts: new Map(written.map(({ id, text }) => [id, text])),
+    labels: labelsOf(sources.contributions),
     unusable: new Map(
       written.flatMap(({ id, problem }) => (problem === undefined ? [] : [[id, problem] as const])),
     ),
@@ -85,7 +83,7 @@ interface WrittenRow {
   readonly id: string;
   readonly text: FilterRowText;
   readonly row: PolicyRow | undefined;
-  readonly problem: string | undefined;
+  readonly problem: Message | undefined;
 }
 
 /**
@@ -105,13 +103,13 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
       };
     } catch (error) {
       if (!(error instanceof FilterRowError)) throw error;
-      return { id, text, row: undefined, problem: error.message };
+      return { id, text, row: undefined, problem: error.problem };
     }
   };
   return [
     ...userRows.map(({ id, row }) => read(id, row, 'filter')),
     ...contributions.flatMap(({ profile, rows }) => {
-      const others = claimsOfOthers(profile, { contributions, names });
+      const others = claimsOfOthers(profile, contributions, names);
       return rows.map((text, index) =>
         narrowed(read(`${profile}-${index + 1}`, text, `profile ${profile}`), others),
       );
@@ -122,58 +120,65 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
 function narrowed(written: WrittenRow, others: AddressSet): WrittenRow {
   if (written.row === undefined || written.row.action === 'PROTECT') return written;
   const row = withoutRemote(written.row, others);
-  if (row !== undefined) return { ...written, row };
-  return { ...written, row: undefined, problem: 'another connected profile protects all that it is about' };
-}
-
-/** undefined: nothing is left of it. */
-function withoutRemote(row: PolicyRow, others: AddressSet): PolicyRow | undefined {
-  const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
-  if (remote.intersect(others).isEmpty) return row;
-  const left = remote.subtract(others);
-  return left.isEmpty ? undefined : { ...row, remote: left.ranges };
-}
-
-function claimsOfOthers(
-  profile: string,
-  { contributions, names }: Pick<FilterSources, 'contributions' | 'names'>,
-): AddressSet {
-  return unionOf(
-    contributions.filter((each) => each.profile !== profile).map((each) => claimOf(each, names)),
-  );
+  return { ...written, row, problem: row === undefined ? { code: 'protected-by-others' } : undefined };
 }
 
 /** What a profile's own row leaves to others, another one may protect. */
-function networkRowsOf(sources: FilterSources): readonly PolicyRow[] {
-  return sources.contributions.flatMap((contribution) => {
-    const others = claimsOfOthers(contribution.profile, sources);
+function networkRowsOf({ contributions, names }: FilterSources): readonly PolicyRow[] {
+  return contributions.flatMap((contribution) => {
+    const others = claimsOfOthers(contribution.profile, contributions, names);
     return networkRows(contribution).flatMap((row) => withoutRemote(row, others) ?? []);
   });
 }
 
+/** What a person calls the row of that id: its note, what it says, or what it stands for. */
+export function labelOf(filter: CompiledFilter, id: string): Message {
+  const known = filter.labels.get(id);
+  if (known !== undefined) return known;
+  const text = filter.texts.get(id);
+  return { code: 'label-text', text: text?.note ?? (text === undefined ? id : describeRow(text)) };
+}
+
+function labelsOf(contributions: readonly Contribution[]): ReadonlyMap<string, Message> {
+  return new Map<string, Message>([
+    [defaultInsideId, { code: 'label-default-inside' }],
+    [defaultOutsideId, { code: 'label-default-outside' }],
+    ...contributions.flatMap(({ profile, protections }): [string, Message][] => [
+      [`${profile}-local-network`, { code: 'label-local-network' }],
+      [`${profile}-uncarried`, { code: 'label-uncarried', profile }],
+      ...protections.map(({ association, label }): [string, Message] => [
+        `${profile}-${protectId(association)}`,
+        label,
+      ]),
+    ]),
+  ]);
+}
+
+function protectId(association: AssociationId): string {
+  return `protect-${association}`;
+}
+
 /** What a connection protects, less what never leaves the link. */
 function networkRows({ profile, localNetwork, protections }: Contribution): readonly PolicyRow[] {
-  const local = networkRow(profile, 'local-network', 'the local network', 'BYPASS', localNetwork, {
+  const local = networkRow(profile, 'local-network', 'BYPASS', localNetwork, {
     allowInbound: true,
     origin: 'built-in',
   });
-  const shielded = protections.flatMap(({ association, label, local: own, remote }) =>
-    networkRow(profile, `protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
+  const shielded = protections.flatMap(({ association, local: own, remote }) =>
+    networkRow(profile, protectId(association), 'PROTECT', remote, { association, local: own }),
   );
   return [...local, ...shielded];
 }
 
 /** What a connection should protect but cannot carry. */
 function uncarriedRows({ profile, uncarried }: Contribution): readonly PolicyRow[] {
-  const label = `what ${profile} should protect but its gateway does not carry`;
-  return networkRow(profile, 'uncarried', label, 'DISCARD', uncarried, {});
+  return networkRow(profile, 'uncarried', 'DISCARD', uncarried, {});
 }
 
 /** No row where there are no addresses: an empty list would match any. */
 function networkRow(
   profile: string,
   id: string,
-  label: string,
   action: PolicyAction,
   remote: readonly AddressRange[],
   change: Partial<PolicyRow>,
@@ -188,55 +193,8 @@ function networkRow(
     local: [],
     origin: `profile ${profile}`,
   };
-  return [{ id: `${profile}-${id}`, label, action, remote, ...common, ...change }];
-}
-
-/**
- * By profile, the destinations that a PROTECT row of its can match: those of the rows, less what an earlier row lets
- * pass altogether or gives to another profile. A default that is not BYPASS is about everything that no row lets pass.
- */
-function sharesOf(
-  rows: readonly PolicyRow[],
-  contributions: readonly Contribution[],
-): ReadonlyMap<string, AddressSet> {
-  const shares = new Map(
-    contributions.map(({ profile, uncarried }) => [profile, new AddressSet(uncarried)] as const),
-  );
-  const owners = ownersOf(contributions);
-  let passed = new AddressSet();
-  let given = unionOf([...shares.values()]);
-  const give = (profile: string | undefined, remote: AddressSet) => {
-    if (profile === undefined) return;
-    const added = remote.subtract(passed).subtract(given);
-    shares.set(profile, shares.get(profile)!.union(added));
-    given = given.union(added);
-  };
-  for (const row of rows) {
-    const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
-    if (row.action === 'PROTECT') give(owners.get(row.association), remote);
-    else if (row.action === 'BYPASS' && isWhole(row)) passed = passed.union(remote);
-  }
-  const { defaultOutside } = defaults(contributions);
-  if (defaultOutside.action !== 'BYPASS') give(statingDefault(contributions)?.profile, everything);
-  return shares;
-}
-
-function ownersOf(contributions: readonly Contribution[]): ReadonlyMap<AssociationId, string> {
-  return new Map(
-    contributions.flatMap(({ profile, association, protections }) =>
-      [association ?? [], protections.map((each) => each.association)]
-        .flat()
-        .map((number) => [number, profile] as const),
-    ),
-  );
-}
-
-function unionOf(sets: readonly AddressSet[]): AddressSet {
-  return new AddressSet(sets.flatMap(({ ranges }) => ranges));
-}
-
-function statingDefault(contributions: readonly Contribution[]): Contribution | undefined {
-  return contributions.find(({ defaultAction }) => defaultAction !== undefined);
+  const whole = `${profile}-${id}`;
+  return [{ id: whole, label: whole, action, remote, ...common, ...change }];
 }
 
 function defaults(contributions: readonly Contribution[]): {
@@ -249,13 +207,13 @@ function defaults(contributions: readonly Contribution[]): {
   return {
     defaultInside: {
       id: defaultInsideId,
-      label: 'default for protected destinations',
+      label: defaultInsideId,
       action: action ?? 'DISCARD',
       association,
     },
     defaultOutside: {
       id: defaultOutsideId,
-      label: 'default for all other destinations',
+      label: defaultOutsideId,
       action: action ?? 'BYPASS',
       association,
     },

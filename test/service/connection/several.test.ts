@@ -202,7 +202,7 @@ test('everything, less what its own row leaves to the other: both are up, and th
     assert.equal(sources.get('10.1.0.0/24'), '10.99.0.1');
     assert.equal(sources.get('0.0.0.0/5'), '10.98.0.1');
     assert.deepEqual(terminal.host.dns?.servers, ['10.2.0.53'], 'of the one that protects everything');
-    assert.match(terminal.tunnel.state.filter.unusable.get('home-1') ?? '', /another connected profile/);
+    assert.deepEqual(terminal.tunnel.state.filter.unusable.get('home-1'), { code: 'protected-by-others' });
     for (const { name } of order) await terminal.connections.down(name);
   }
 });
