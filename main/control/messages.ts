@@ -22,7 +22,6 @@ export const messageParameters = {
   'protect-needs-profile': [],
   'protecting-profile-unknown': ['profile'],
   'address-invalid': ['text'],
-  'position-beyond-end': ['count'],
   'row-fits': [],
   'default-inside-decides': ['address'],
   'default-outside-decides': ['address'],
