@@ -21,6 +21,7 @@ export const messageParameters = {
   'icmp-type-invalid': ['text'],
   'protect-needs-profile': [],
   'protecting-profile-unknown': ['profile'],
+  'profile-not-connected': ['profile'],
   'address-invalid': ['text'],
   'row-fits': [],
   'default-inside-decides': ['address'],

@@ -120,7 +120,7 @@ test('a row for a profile that is not connected keeps its place in the list', as
   assert.deepEqual(
     rows.slice(0, 2).map(({ action, problem }) => [action, problem?.code]),
     [
-      ['PROTECT', 'protecting-profile-unknown'],
+      ['PROTECT', 'profile-not-connected'],
       ['BYPASS', undefined],
     ],
   );
