@@ -139,7 +139,14 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
       case 'profiles.validate':
         return {
           problems: (parameters as { text: string }).text.includes('adress')
-            ? [{ line: 4, column: 1, key: 'gateway.adress', message: 'unknown key; did you mean "address"?' }]
+            ? [
+                {
+                  line: 4,
+                  column: 1,
+                  key: 'gateway.adress',
+                  problem: { code: 'key-misspelt', near: 'address' },
+                },
+              ]
             : [],
         };
       case 'profiles.save':
@@ -150,13 +157,13 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
         ) {
           throw { code: 'passphrase-needed' };
         }
-        return { profiles: ['office'], secrets: ['office'], remarks: ['EAP settings were left out'] };
+        return { profiles: ['office'], secrets: ['office'], remarks: [{ code: 'remark-apps' }] };
       case 'secrets.list':
         return { secrets: [{ name: 'alice', kind: 'certificate', owner: 0, storedAt: begun, usedBy: [] }] };
       case 'doctor.check':
         return { findings };
       case 'doctor.repair':
-        return { repaired: ['leftover-changes'], findings: [] };
+        return { repaired: [{ code: 'change-file', path: '/etc/resolv.conf' }], findings: [] };
       case 'terminal.information':
         return terminal;
       case 'verdicts.tail': {
