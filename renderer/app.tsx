@@ -11,6 +11,7 @@ import { toneOf } from './pages/connection-state.tsx';
 import { DiagnosticsPage } from './pages/diagnostics.tsx';
 import { FilterPage } from './pages/filter.tsx';
 import { ProfilesPage } from './pages/profiles.tsx';
+import { PromptDialogs } from './pages/prompt-dialog.tsx';
 import { ServiceAway } from './pages/service-away.tsx';
 import { SettingsPage } from './pages/settings.tsx';
 import { useWindowState } from './state/hooks.ts';
@@ -83,6 +84,7 @@ function Frame() {
       <main className="content" key={destination.page}>
         {pageOf(destination, go, service.service)}
       </main>
+      <PromptDialogs />
     </div>
   );
 }

@@ -20,6 +20,8 @@ const peers = [
   'libstrongswan-extra-plugins',
 ];
 
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc'];
+
 /** Built again when one of its sources is newer. */
 const packetModule = {
   script: 'build/assembly.ts',
@@ -39,7 +41,16 @@ export const commands = {
   test: {
     main: 'build/test.ts',
     before: [packetModule, windowPages],
-    systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl', 'python3'],
+    systemPackages: [
+      ...network,
+      ...peers,
+      ...desktop,
+      ...cards,
+      'tshark',
+      'iputils-ping',
+      'openssl',
+      'python3',
+    ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
   check: { main: 'build/check.ts', before: [], systemPackages: [] },
@@ -63,5 +74,6 @@ export const commands = {
     before: [packetModule, windowPages],
     systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
   },
+  package: { main: 'build/package/main.ts', before: [packetModule, windowPages], systemPackages: [] },
   build: { main: 'build/bundle.ts', before: [packetModule, windowPages], systemPackages: [] },
 };

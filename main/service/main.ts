@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { exitCodes } from '../control/failure.ts';
+import type { Message } from '../control/messages.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
 import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
@@ -13,10 +14,10 @@ import { openHostNetwork } from '../host/network/index.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
 import { ConnectionManager } from './connection/manager.ts';
-import { monotonicMilliseconds } from './data/clock.ts';
 import { DataThread } from './data/proxy.ts';
 import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
@@ -31,7 +32,6 @@ import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
 import { Prompts } from './prompts/prompts.ts';
 import { resolveName, systemNameServers } from './resolve.ts';
-import { schedule } from './schedule.ts';
 import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
 import { wallClock } from './wall-clock.ts';
@@ -107,6 +107,7 @@ async function run(options: ServiceOptions, configuration: ServiceConfiguration)
 interface Composition {
   readonly parts: ServiceParts;
   readonly wanted: WantedConnections;
+  readonly clock: ServiceClock;
 }
 
 function compose(
@@ -116,6 +117,11 @@ function compose(
   ring: LogRing,
 ): Composition {
   const secrets = new SecretMemory();
+  const clock = new ServiceClock();
+  const time = {
+    now: () => clock.now(),
+    schedule: (atMilliseconds: number, call: () => void) => clock.schedule(atMilliseconds, call),
+  };
   const host = openHostNetwork({ journal: configuration.journal });
   const credentials = openCredentialStore(configuration.credentialDirectory, secrets);
   const userFilter = new UserFilter(configuration.filter);
@@ -123,8 +129,7 @@ function compose(
   const verdicts = new VerdictTail(() => tunnel);
   const prompts = new Prompts({
     secrets,
-    now: monotonicMilliseconds,
-    schedule,
+    ...time,
     wallClock,
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
@@ -136,8 +141,7 @@ function compose(
     secrets,
     machinery: {
       prepareDataThread: (memory) => DataThread.prepare(memory),
-      now: monotonicMilliseconds,
-      schedule,
+      ...time,
       random: (bytes) => randomFillSync(bytes),
     },
     nameServers: systemNameServers,
@@ -158,8 +162,7 @@ function compose(
     resolve: resolveName,
     ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
       ikeConfigurationOf(profile, association, localAddress, credentials),
-    now: monotonicMilliseconds,
-    schedule,
+    ...time,
     log,
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
@@ -177,7 +180,7 @@ function compose(
     log: ring,
     prompts,
   };
-  return { parts, wanted };
+  return { parts, wanted, clock };
 }
 
 /** For a computer whose service is dead: one line of JSON, as the method of the same name answers. */
@@ -194,19 +197,19 @@ async function doTask(task: 'check' | 'repair', { parts, wanted }: Composition):
 async function repairWithoutService(
   { host, tunnel, connections }: ServiceParts,
   wanted: WantedConnections,
-): Promise<{ repaired: string[]; findings: Finding[] }> {
+): Promise<{ repaired: Message[]; findings: Finding[] }> {
   const forgotten = wanted.all.map(({ profile }) => profile);
   // First: killed from here on, the next service takes back what this one did not.
   for (const profile of forgotten) wanted.remove(profile);
   const { repaired, findings } = await repairComputer(host, tunnel, connections);
-  const told = forgotten.map((profile) => `${profile} was to be connected again at the next start`);
+  const told = forgotten.map((profile): Message => ({ code: 'change-wanted', profile }));
   return { repaired: [...told, ...repaired], findings };
 }
 
 async function serve(
   options: ServiceOptions,
   configuration: ServiceConfiguration,
-  { parts, wanted }: Composition,
+  { parts, wanted, clock }: Composition,
   log: Log,
 ): Promise<void> {
   const { host, connections, profiles, tunnel, verdicts, prompts } = parts;
@@ -218,14 +221,20 @@ async function serve(
   });
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   await undoEarlier();
-  await tunnel.refresh();
   tunnel.prepare();
+  // All in one go, so that the first one's block is every one's.
+  const broughtUp = wanted.all.map((connection) => bringUpAgain(connection));
+  if (broughtUp.includes(false)) tunnel.keepEarlier();
+  await tunnel.refresh().catch((error: Error) => log('error', `the filter: ${error.message}`));
   const watch = host.watchTerminal(() => {
     connections
       .networkChanged()
       .catch((error: Error) => log('warning', `change of network: ${error.message}`));
   });
-  for (const connection of wanted.all) bringUpAgain(connection);
+  const sleepWatch = clock.watchSleep((sleptMilliseconds) => {
+    log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
+    connections.wokeUp(sleptMilliseconds);
+  });
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
   for (const name of [...options.up, ...gateway]) {
@@ -238,6 +247,7 @@ async function serve(
   });
   log('info', 'stopping');
   watch.close();
+  sleepWatch.close();
   verdicts.close();
   prompts.close();
   connections.abandon();
@@ -256,8 +266,8 @@ async function serve(
   }
 
   /** A profile that has been spoilt or removed since is taken as it was: it stays in force until the user says down. */
-  function bringUpAgain({ profile: name, owner, text }: WantedConnection): void {
-    attempt(name, () => {
+  function bringUpAgain({ profile: name, owner, text }: WantedConnection): boolean {
+    return attempt(name, () => {
       let profile: Profile;
       try {
         profile = profiles.load(name);
@@ -271,11 +281,13 @@ async function serve(
     });
   }
 
-  function attempt(name: string, bringUp: () => void): void {
+  function attempt(name: string, bringUp: () => void): boolean {
     try {
       bringUp();
+      return true;
     } catch (error) {
       log('error', `${name} cannot be brought up: ${messageOf(error)}`);
+      return false;
     }
   }
 }

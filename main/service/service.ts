@@ -98,6 +98,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       connections.retry(profile);
       return {};
     },
+    'connection.measure': ({ profile }) => {
+      connections.measure(profile);
+      return {};
+    },
 
     'profiles.list': () => ({
       profiles: profiles.list((name) => {

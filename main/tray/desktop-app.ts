@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session } from 'electron';
 import { ControlError } from '../control/failure.ts';
+import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
 import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
@@ -24,7 +25,7 @@ import { trayHostIsThere } from './tray-host/index.ts';
 import { TrayIcon } from './tray-icon.ts';
 import { type TrayAction, viewOf } from './view.ts';
 import { MainWindow } from './window.ts';
-import { opensAtStart, type Rectangle } from './window-rules.ts';
+import { opensAtStart, promptOpensWindow, type Rectangle } from './window-rules.ts';
 
 /** Starts it without its window. */
 const hiddenArgument = '--hidden';
@@ -44,6 +45,8 @@ export class DesktopApp {
   /** Asked for while the window already opens; until it is answered there is hope. */
   readonly #trayHost: Promise<boolean> = trayHostIsThere();
   #trayAvailable = true;
+  /** Profiles that were connected from the tray. */
+  readonly #askedHere = new Set<string>();
   readonly #tray = new TrayIcon({
     perform: (action) => void this.#perform(action),
     open: () => this.open(),
@@ -132,7 +135,8 @@ export class DesktopApp {
     this.#show();
     this.#window.send('state', state);
     for (const fact of this.#notificationRules.next(state)) {
-      if (this.#settings.value.notifications) this.#notify(notificationText(fact, this.#translate));
+      if (fact.kind === 'prompt' && this.#promptOpens(fact.prompt)) this.open();
+      else if (this.#settings.value.notifications) this.#notify(notificationText(fact, this.#translate));
     }
     if (state.service === 'present' && !this.#startedConnections) {
       this.#startedConnections = true;
@@ -140,6 +144,14 @@ export class DesktopApp {
         void this.#perform({ type: 'connect', profile });
       }
     }
+  }
+
+  #promptOpens({ profile }: Prompt): boolean {
+    return promptOpensWindow({
+      visible: this.#window.visible,
+      askedHere: profile !== undefined && this.#askedHere.has(profile),
+      notifications: this.#settings.value.notifications,
+    });
   }
 
   #show(): void {
@@ -160,12 +172,15 @@ export class DesktopApp {
       switch (action.type) {
         // Not waited for: the state that follows is shown as it comes, and its failure with it.
         case 'connect':
+          this.#askedHere.add(action.profile);
           await this.#mirror.call('connection.up', { profile: action.profile, wait: false });
           break;
         case 'disconnect':
+          this.#askedHere.delete(action.profile);
           await this.#mirror.call('connection.down', { profile: action.profile });
           break;
         case 'retry':
+          this.#askedHere.add(action.profile);
           await this.#mirror.call('connection.retry', { profile: action.profile });
           break;
         case 'start-at-login':

@@ -64,6 +64,8 @@ export class IpcServer {
       'profiles.save': ({ profile, text, replace }) =>
         importText({ fileName: `${profile}.toml`, name: profile, replace }, text),
       'secrets.put': ({ name, kind, secret }) => mirror.call('secrets.put', { name, kind }, { secret }),
+      'prompts.answer': ({ answer, ...parameters }) =>
+        mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
       'file.save': async ({ suggestedName, text }) => ({ saved: await host.saveFile(suggestedName, text) }),
       'settings.get': () => host.settings(),

@@ -81,6 +81,7 @@ export const serviceCommands = {
   'sa.delete': ofService('sa.delete'),
   'secrets.list': ofService('secrets.list'),
   'secrets.remove': ofService('secrets.remove'),
+  'prompts.cancel': ofService('prompts.cancel'),
   'doctor.check': ofService('doctor.check'),
   'doctor.repair': ofService('doctor.repair'),
   'terminal.information': ofService('terminal.information'),
@@ -123,6 +124,12 @@ export const ownCommands = {
       kind: z.enum(secretKinds),
       secret: secretBytes,
     }),
+    result: done,
+  },
+
+  /** Answers one of the person's own prompts; the bytes are wiped as those of a secret. */
+  'prompts.answer': {
+    parameters: methods['prompts.answer'].parameters.extend({ answer: secretBytes.optional() }),
     result: done,
   },
 

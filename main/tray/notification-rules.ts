@@ -1,10 +1,11 @@
 // Which changes of the service's state a person is told about: once for each event, with the reason. Pure: states in,
 // facts out; notificationText puts words to them.
 import type { Failure } from '../control/failure.ts';
+import type { Prompt } from '../control/prompt-values.ts';
 import type { ConnectionState } from '../control/state.ts';
 import type { ConnectionStatus } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
-import { reasonText } from './text/failure-text.ts';
+import { promptName, reasonText } from './text/failure-text.ts';
 import type { Translate } from './text/translate.ts';
 
 export type NotificationFact =
@@ -14,12 +15,14 @@ export type NotificationFact =
       readonly failure: Failure | undefined;
       readonly blocked: boolean;
     }
-  | { readonly kind: 'service-away' };
+  | { readonly kind: 'service-away' }
+  | { readonly kind: 'prompt'; readonly prompt: Prompt };
 
 export class NotificationRules {
   /** What was known of each connection; undefined before the service was first there. */
   #known: ReadonlyMap<string, ConnectionState> | undefined;
   #away = false;
+  #prompts: ReadonlySet<string> = new Set();
 
   /** The facts that are new since the last call. What is already so when the app starts is no news. */
   next(state: ServiceState): readonly NotificationFact[] {
@@ -30,17 +33,26 @@ export class NotificationRules {
       return news ? [{ kind: 'service-away' }] : [];
     }
     this.#away = false;
+    const prompts = this.#newPrompts(state.status.prompts);
     const connections = state.status.connections.filter(
       ({ profile }) => !state.profiles.some(({ name, role }) => name === profile && role === 'gateway'),
     );
     const before = this.#known;
     this.#known = new Map(connections.map((each) => [each.profile, each.state]));
-    if (before === undefined) return [];
+    if (before === undefined) return prompts;
     const gone = [...before.keys()].filter((profile) => !this.#known?.has(profile));
     return [
+      ...prompts,
       ...connections.flatMap((each) => factOf(before.get(each.profile) ?? 'disconnected', each)),
       ...gone.flatMap((profile) => endOf(before.get(profile) ?? 'disconnected', profile, undefined)),
     ];
+  }
+
+  /** One that is open when the app starts still wants its answer. */
+  #newPrompts(prompts: readonly Prompt[]): readonly NotificationFact[] {
+    const before = this.#prompts;
+    this.#prompts = new Set(prompts.map(({ id }) => id));
+    return prompts.filter(({ id }) => !before.has(id)).map((prompt) => ({ kind: 'prompt', prompt }));
   }
 }
 
@@ -54,6 +66,15 @@ export function notificationText(fact: NotificationFact, translate: Translate): 
     return {
       title: translate.text('notification.serviceAway.title'),
       body: translate.text('notification.serviceAway.body'),
+    };
+  }
+  if (fact.kind === 'prompt') {
+    const { kind, profile, vault, card } = fact.prompt;
+    return {
+      title: translate.text('notification.prompt.title', { what: promptName(translate, kind) }),
+      body: translate.text('notification.prompt.body', {
+        name: profile ?? vault ?? card?.label ?? 'SealNIC',
+      }),
     };
   }
   const { kind, profile, failure, blocked } = fact;

@@ -48,6 +48,18 @@ export function opensAtStart(start: { readonly hidden: boolean; readonly trayAva
   return !start.hidden || !start.trayAvailable;
 }
 
+/**
+ * A prompt brings the window to the front where the person works with this app: it can be seen, or the connection was
+ * asked for here. Else a notification leads to it: somebody may be typing the answer in a terminal.
+ */
+export function promptOpensWindow(prompt: {
+  readonly visible: boolean;
+  readonly askedHere: boolean;
+  readonly notifications: boolean;
+}): boolean {
+  return prompt.visible || prompt.askedHere || !prompt.notifications;
+}
+
 /** With a tray the window is hidden and comes back from there; without one nothing would bring it back. */
 export function closingMeans(app: { readonly trayAvailable: boolean; readonly quitting: boolean }) {
   if (app.quitting) return 'close';

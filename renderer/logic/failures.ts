@@ -1,5 +1,5 @@
-// Which step the window can offer against a failure, and where in a text a problem lies.
-import type { Failure, ProfileProblem } from '../../main/control/failure.ts';
+// Which step the window can offer against a failure.
+import type { Failure } from '../../main/control/failure.ts';
 
 /** What a button beside a failure does. */
 export type Remedy = 'retry' | 'edit-profile' | 'store-secret' | 'doctor' | 'none';
@@ -28,9 +28,4 @@ export function remedyOf(failure: Failure): Remedy {
     default:
       return 'retry';
   }
-}
-
-/** "gateway.adress: unknown key". The line is told beside it. */
-export function problemText({ key, message }: ProfileProblem): string {
-  return key === undefined ? message : `${key}: ${message}`;
 }

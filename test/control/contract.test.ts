@@ -17,6 +17,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'connection.up': { profile: 'office', wait: true },
   'connection.down': { profile: 'office' },
   'connection.retry': { profile: 'office' },
+  'connection.measure': { profile: 'office' },
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },
@@ -167,7 +168,7 @@ test('a secret is wiped when the request is refused', async () => {
     new FakeService({
       'secrets.put': (_parameters, _caller, { secret }) => {
         wiped.push(secret);
-        throw new ControlError({ code: 'secret-invalid', name: 'x', detail: 'empty' });
+        throw new ControlError({ code: 'secret-invalid', name: 'x', problem: { code: 'secret-empty' } });
       },
     }),
   );

@@ -90,6 +90,39 @@ describe('the window', { skip: missing }, () => {
     assert.deepEqual((await askedFor('connection.down')).at(-1)?.parameters, { profile: 'office' });
   });
 
+  test('a prompt opens by itself, is answered by the keyboard, and goes when it is gone', async () => {
+    await open({ scenario: 'connecting' });
+    const prompted = (scenario: string) =>
+      browser.page.evaluate(`window.sealnic.emit("state", window.sealnic.stateOf("${scenario}"))`);
+    await prompted('prompt');
+    const dialog = browser.page.getByRole('dialog', { name: 'Enter the password' });
+    await dialog.getByText('alice@example.org').waitFor();
+    await dialog.getByText(/^Time left: (2 min|1 min 5\d s)/).waitFor();
+    await browser.page.keyboard.type('hunter2');
+    await dialog.getByLabel('Remember').check();
+    await dialog.getByLabel('Password').press('Enter');
+    const [answer] = await askedFor('prompts.answer');
+    assert.deepEqual(Object.keys(answer?.parameters ?? {}).sort(), ['answer', 'id', 'store']);
+    assert.equal(await dialog.getByLabel('Password').inputValue(), '');
+    await prompted('connecting');
+    await dialog.waitFor({ state: 'detached' });
+
+    await prompted('prompt-last-try');
+    await browser.page.keyboard.type('123456');
+    assert.equal(await button('Continue').isDisabled(), true);
+    await browser.page.getByLabel('Try although it is the last try').check();
+    await button('Continue').click();
+    const last = (await askedFor('prompts.answer')).at(-1)?.parameters;
+    assert.equal((last as { confirmLastTry?: boolean }).confirmLastTry, true);
+    await browser.page.keyboard.press('Escape');
+    assert.deepEqual((await askedFor('prompts.cancel')).at(-1)?.parameters, { id: 'prompt-1' });
+
+    await prompted('connecting');
+    await prompted('prompt-pin-pad');
+    await button('Begin').click();
+    assert.deepEqual((await askedFor('prompts.answer')).at(-1)?.parameters, { id: 'prompt-1' });
+  });
+
   test('follows what main tells, and the language of the settings', async () => {
     await open({ scenario: 'connected' });
     await browser.page.evaluate(

@@ -20,6 +20,8 @@ export interface FakeOptions {
 export interface FakeBridge extends SealnicBridge {
   /** Every command, in order. */
   readonly asked: { readonly name: CommandName; readonly parameters: unknown }[];
+  /** What main would send in a scenario. */
+  stateOf(scenario: Scenario): ServiceState;
   /** Sends an event as main would. */
   emit(name: EventName, value: unknown): void;
 }
@@ -70,7 +72,11 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
       case 'filter.add': {
         const { row, position } = parameters as { row: Partial<(typeof rows)[number]>; position?: number };
         if (row.destination === 'nonsense') {
-          throw { code: 'row-invalid', field: 'destination', detail: '"nonsense" is no address' };
+          throw {
+            code: 'row-invalid',
+            field: 'destination',
+            problem: { code: 'address-invalid', text: 'nonsense' },
+          };
         }
         const id = `filter-${nextRow++}`;
         const own = rows.filter(({ removable }) => removable);
@@ -152,6 +158,7 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
   };
   return {
     asked,
+    stateOf: (other) => serviceState(other, Date.now()),
     emit,
     invoke: invoke as SealnicBridge['invoke'],
     on: (name, listener) => {

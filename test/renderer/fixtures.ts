@@ -1,5 +1,6 @@
 // States of the service for the window: every connection state, a filter, SAs, profiles, findings. Times are relative
 // to the moment at which the page is opened.
+import type { Prompt } from '../../main/control/prompt-values.ts';
 import type {
   ChildAssociation,
   ConnectionStatus,
@@ -25,6 +26,12 @@ export const scenarios = [
   'no-profile',
   'away',
   'starting',
+  'prompt',
+  'prompt-wrong',
+  'prompt-last-try',
+  'prompt-pin-pad',
+  'prompt-code',
+  'prompt-card',
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
@@ -44,7 +51,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       startedAt: now - 60 * minute,
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
-      prompts: [],
+      prompts: promptsOf(scenario, now),
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -71,9 +78,15 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     case 'gateway':
       return [{ name: 'guests', role: 'gateway', authentication: 'psk', state: 'disconnected' }];
     case 'invalid':
-      return [{ ...office, problem: 'line 3, gateway.adress: unknown key' }];
+      return [
+        {
+          ...office,
+          problem: { line: 3, key: 'gateway.adress', problem: { code: 'key-misspelt', near: 'address' } },
+        },
+      ];
     case 'connecting':
     case 'blocked':
+    case 'prompt':
       return [office];
     default:
       return [office, laboratory];
@@ -94,6 +107,9 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
     case 'connected':
       return [base];
     case 'connecting':
+    case 'prompt':
+    case 'prompt-wrong':
+    case 'prompt-code':
       return [
         {
           ...base,
@@ -154,6 +170,38 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
   }
 }
 
+function promptsOf(scenario: Scenario, now: number): Prompt[] {
+  const base: Prompt = {
+    id: 'prompt-1',
+    kind: 'eap-password',
+    owner: 1000,
+    profile: 'office',
+    identity: 'alice@example.org',
+    lastTry: false,
+    pinPad: false,
+    storable: true,
+    openedAt: now,
+    expiresAt: now + 2 * minute,
+  };
+  const card = { label: 'PIV of Alice', reader: 'Example CCID Reader 00 00' };
+  switch (scenario) {
+    case 'prompt':
+      return [base];
+    case 'prompt-wrong':
+      return [{ ...base, failure: 'wrong' }];
+    case 'prompt-last-try':
+      return [{ ...base, kind: 'pin', card, storable: false, triesLeft: 1, lastTry: true, failure: 'wrong' }];
+    case 'prompt-pin-pad':
+      return [{ ...base, kind: 'pin', card, storable: false, triesLeft: 3, pinPad: true }];
+    case 'prompt-code':
+      return [{ ...base, kind: 'one-time-code', storable: false, message: 'Enter the code of your token' }];
+    case 'prompt-card':
+      return [{ ...base, kind: 'card', card, storable: false }];
+    default:
+      return [];
+  }
+}
+
 const nothing = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
 const early: NonNullable<ConnectionStatus['details']> = {
   gateway: 'vpn.example.org',
@@ -187,7 +235,7 @@ function detailsOf(now: number): NonNullable<ConnectionStatus['details']> {
 
 export function filterRows(): FilterRow[] {
   const row = (part: Partial<FilterRow> & Pick<FilterRow, 'id' | 'action' | 'destination'>): FilterRow => ({
-    label: part.note ?? `${part.action} ${part.destination}`,
+    label: { code: 'label-text', text: part.note ?? `${part.source ?? 'terminal'} → ${part.destination}` },
     origin: 'filter',
     source: 'terminal',
     protocol: 'any',
@@ -248,7 +296,7 @@ export function filterRows(): FilterRow[] {
       source: 'any',
       destination: 'any',
       origin: 'default',
-      label: 'default for protected destinations',
+      label: { code: 'label-default-inside' },
     }),
     row({
       id: 'default-outside',
@@ -256,7 +304,7 @@ export function filterRows(): FilterRow[] {
       source: 'any',
       destination: 'any',
       origin: 'default',
-      label: 'default for all other destinations',
+      label: { code: 'label-default-outside' },
       hits: { packets: 88_311, bytes: 40_113_200 },
     }),
   ];
@@ -313,28 +361,30 @@ export const findings: Finding[] = [
   {
     code: 'tun-device',
     severity: 'good',
-    text: 'Virtual adapters can be made (/dev/net/tun).',
+    message: { code: 'tun-device-works' },
     repairable: false,
   },
   {
     code: 'nft',
     severity: 'problem',
-    text: 'The tool nft is missing.',
-    advice: 'Install the package nftables.',
+    message: { code: 'tool-missing', tool: 'nft' },
+    advice: { code: 'install-package', package: 'nftables' },
     repairable: false,
   },
   {
     code: 'leftover-changes',
     severity: 'problem',
-    text: 'An earlier connection left 3 changes behind: route to 10.1.0.0/16; ….',
-    advice: 'Run `sealnic doctor --repair`.',
+    message: { code: 'changes-left', count: 2 },
+    changes: [
+      { code: 'change-ip', family: 4, line: 'route 10.1.0.0/16 dev sealnic0 table 24225' },
+      { code: 'change-name-servers', link: 'sealnic0' },
+    ],
     repairable: true,
   },
   {
     code: 'lockdown',
     severity: 'warning',
-    text: 'Lockdown is installed.',
-    advice: 'Run `sealnic doctor --repair` to remove it.',
+    message: { code: 'lockdown-left' },
     repairable: true,
   },
 ];
@@ -390,7 +440,10 @@ export function verdicts(last: number, count: number, now: number): VerdictSampl
       sourcePort: 50_000 + (sequence % 9000),
       destinationPort: kind === 1 ? 25 : 443,
       action: kind === 0 ? 'PROTECT' : 'DISCARD',
-      rowLabel: kind === 1 ? 'no mail from laptops' : 'what office protects',
+      rowLabel:
+        kind === 1
+          ? { code: 'label-text', text: 'no mail from laptops' }
+          : { code: 'label-protects', profile: 'office' },
       ...(kind !== 0 && { dropReason: kind === 1 ? 'policy-discard' : 'should-have-been-protected' }),
     };
   });

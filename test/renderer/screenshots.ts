@@ -51,6 +51,9 @@ export const shots: readonly Shot[] = [
     scenario: 'failed',
     go: (page) => press(page, '.notice .button'),
   },
+  ...(
+    ['prompt', 'prompt-wrong', 'prompt-last-try', 'prompt-pin-pad', 'prompt-code', 'prompt-card'] as const
+  ).map((scenario): Shot => ({ name: scenario, scenario })),
   { name: 'filter', scenario: 'connected', go: (page) => go(page, 'filter') },
   {
     name: 'filter-add',

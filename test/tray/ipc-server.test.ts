@@ -130,6 +130,22 @@ test('secrets go as uploads and are wiped, also where the command is refused', a
   assert.doesNotMatch(JSON.stringify(outcome), /correct|horse/);
 });
 
+test('the answer to a prompt goes as an upload and is wiped; a PIN pad has none', async () => {
+  const { server, calls } = serverOf();
+  const answer = new TextEncoder().encode('123456');
+  await server.handle('prompts.answer', { id: 'prompt-1', confirmLastTry: true, answer });
+  await server.handle('prompts.answer', { id: 'prompt-2' });
+  assert.deepEqual(calls, [
+    {
+      name: 'prompts.answer',
+      parameters: { id: 'prompt-1', confirmLastTry: true },
+      uploads: { answer: '123456' },
+    },
+    { name: 'prompts.answer', parameters: { id: 'prompt-2' }, uploads: {} },
+  ]);
+  assert.ok(answer.every((byte) => byte === 0));
+});
+
 test('profiles are imported, checked and saved from text', async () => {
   const { server, calls } = serverOf();
   const passphrase = new TextEncoder().encode('open');

@@ -1,6 +1,7 @@
 // A person is told of every change once, with its reason, and of nothing that is no change.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Prompt } from '../../main/control/prompt-values.ts';
 import type { ConnectionStatus } from '../../main/control/values.ts';
 import type { ServiceState } from '../../main/tray/ipc.ts';
 import { NotificationRules, notificationText } from '../../main/tray/notification-rules.ts';
@@ -112,4 +113,34 @@ test('the words have the reason, what to do, and that traffic is blocked', () =>
   );
   assert.equal(asked.title, 'office を切断しました');
   assert.equal(asked.body, 'このネットワークへの通信は保護されていません。');
+});
+
+test('a prompt is told once, also one that is open when the app starts', () => {
+  const prompt: Prompt = {
+    id: 'prompt-1',
+    kind: 'pin',
+    owner: 1000,
+    profile: 'office',
+    lastTry: false,
+    pinPad: false,
+    storable: false,
+    openedAt: 0,
+    expiresAt: 1,
+  };
+  const asking = (...prompts: Prompt[]): ServiceState => {
+    const state = present({ state: 'connecting' });
+    return state.service === 'present' ? { ...state, status: { ...state.status, prompts } } : state;
+  };
+  const other = { ...prompt, id: 'prompt-2' };
+  assert.deepEqual(told(asking(prompt), asking(prompt), asking(other), asking(), asking(other)), [
+    ['prompt'],
+    [],
+    ['prompt'],
+    [],
+    ['prompt'],
+  ]);
+  assert.deepEqual(notificationText({ kind: 'prompt', prompt }, translateTo('en')), {
+    title: 'SealNIC asks for the PIN',
+    body: 'office waits for it. Open SealNIC to answer.',
+  });
 });

@@ -6,6 +6,7 @@ import {
   boundsFor,
   closingMeans,
   opensAtStart,
+  promptOpensWindow,
   windowSize,
 } from '../../main/tray/window-rules.ts';
 
@@ -54,4 +55,12 @@ test('while it is hidden what pages repeat does not reach the service', () => {
     assert.equal(asksService(name, true), true);
   }
   assert.equal(asksService('connection.up', false), true);
+});
+
+test('a prompt opens the window only where the person works with this app', () => {
+  const elsewhere = { visible: false, askedHere: false, notifications: true };
+  assert.equal(promptOpensWindow(elsewhere), false);
+  assert.equal(promptOpensWindow({ ...elsewhere, visible: true }), true);
+  assert.equal(promptOpensWindow({ ...elsewhere, askedHere: true }), true);
+  assert.equal(promptOpensWindow({ ...elsewhere, notifications: false }), true);
 });

@@ -3,7 +3,7 @@
 import type { Endpoint } from '../packet/address.ts';
 import { equalAddresses } from '../packet/address.ts';
 import { IkeFormatError, sameBytes } from './bytes.ts';
-import type { ConnectionId, IkeProposal } from './contract.ts';
+import type { ConnectionId, IkeProposal, RoundTrip } from './contract.ts';
 import type { EngineCore } from './core.ts';
 import type { IkeHeader } from './header.ts';
 import { freeIkeKeys, type IkeKeys } from './key-derivation.ts';
@@ -32,6 +32,8 @@ export interface Exchange {
     | 'rekey-ike'
     | 'delete-ike'
     | 'inform';
+  /** How long to go on; absent: as the IKE SA does. */
+  readonly retransmission?: RetransmissionPolicy | undefined;
   /** The request; undefined where there is no need for it any more. */
   begin(association: IkeAssociation): readonly Payload[] | undefined;
   /** The response, authenticated. Throws IkeFormatError where it makes no sense. */
@@ -68,6 +70,15 @@ export interface AssociationParameters {
   readonly handler: AssociationHandler;
 }
 
+interface InFlight {
+  readonly exchange: Exchange;
+  readonly messageId: number;
+  readonly sentAtMilliseconds: number;
+  readonly datagrams: readonly Uint8Array[];
+  retransmission: Retransmission;
+  hastened: boolean;
+}
+
 /** Small enough for IPv6's minimum MTU of 1280, with IPv6, UDP and marker. */
 const maximumDatagramLength = 1220;
 /** How long a response is kept for retransmitted requests after the SA has ended. */
@@ -90,11 +101,13 @@ export class IkeAssociation {
   state: 'open' | 'closing' | 'dead' = 'open';
   /** Requests of ours wait: a successor has been agreed on and is about to take over. */
   paused = false;
+  /** Of the latest INFORMATIONAL exchange that was answered at the first sending. */
+  roundTrip: RoundTrip | undefined;
   readonly #protection: Protection;
   #nextRequestId: number;
   #expectedRequestId: number;
   #queue: Exchange[] = [];
-  #inFlight: { exchange: Exchange; messageId: number; retransmission: Retransmission } | undefined;
+  #inFlight: InFlight | undefined;
   #request: { exchange: number; messageId: number; firstDatagram: Uint8Array } | undefined;
   #response: readonly Uint8Array[] | undefined;
   #incomingFirst: Uint8Array | undefined;
@@ -145,6 +158,16 @@ export class IkeAssociation {
   enqueueFirst(exchange: Exchange): void {
     this.#queue.unshift(exchange);
     this.#pump();
+  }
+
+  /** What is under way is sent again at once and given up after `policy`; a second call leaves it at that. */
+  hasten(policy: RetransmissionPolicy): void {
+    const inFlight = this.#inFlight;
+    if (inFlight === undefined || inFlight.hastened) return;
+    inFlight.hastened = true;
+    inFlight.retransmission.stop();
+    // Whatever answers now may answer an earlier sending: no round trip is taken from it.
+    inFlight.retransmission = this.#transmit(inFlight.datagrams, policy);
   }
 
   /** Hands over what has not begun yet, to go on in a successor. */
@@ -207,14 +230,32 @@ export class IkeAssociation {
       if (payloads === undefined) continue;
       const messageId = this.#nextRequestId++;
       const datagrams = this.#seal(exchange.type, false, messageId, payloads);
-      const retransmission = new Retransmission(
-        this.core,
-        this.retransmission,
-        () => this.#sendAll(datagrams),
-        () => this.handler.onUnanswered(this),
-      );
-      this.#inFlight = { exchange, messageId, retransmission };
+      this.#inFlight = {
+        exchange,
+        messageId,
+        datagrams,
+        sentAtMilliseconds: this.core.now,
+        retransmission: this.#transmit(datagrams, exchange.retransmission ?? this.retransmission),
+        hastened: exchange.retransmission !== undefined,
+      };
     }
+  }
+
+  #transmit(datagrams: readonly Uint8Array[], policy: RetransmissionPolicy): Retransmission {
+    return new Retransmission(
+      this.core,
+      policy,
+      () => this.#sendAll(datagrams),
+      () => this.handler.onUnanswered(this),
+    );
+  }
+
+  #measure({ exchange, hastened, retransmission, sentAtMilliseconds }: InFlight): void {
+    // Other exchanges take the peer time to compute.
+    if (exchange.purpose !== 'inform' || !retransmission.sentOnce) return;
+    if (hastened && exchange.retransmission === undefined) return;
+    const { now } = this.core;
+    this.roundTrip = { milliseconds: now - sentAtMilliseconds, atMilliseconds: now };
   }
 
   #receiveResponse(datagram: Uint8Array, header: IkeHeader, path: IkePath): void {
@@ -224,6 +265,7 @@ export class IkeAssociation {
     const opened = this.#protection.open(datagram, header);
     const whole = opened && this.#responseParts.add(header.messageId, opened);
     if (whole === undefined) return;
+    this.#measure(inFlight);
     inFlight.retransmission.stop();
     this.#inFlight = undefined;
     this.#heard(path);

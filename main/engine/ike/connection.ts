@@ -18,7 +18,14 @@ import type { EngineCore } from './core.ts';
 import { CreateChild } from './create-child.ts';
 import { respondCreateChild } from './create-child-responder.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { DeleteChild, DeleteIke, ikeDelete, isIkeDelete, respondInformational } from './informational.ts';
+import {
+  DeleteChild,
+  DeleteIke,
+  ikeDelete,
+  isIkeDelete,
+  Liveness,
+  respondInformational,
+} from './informational.ts';
 import { exchangeType, notifyType } from './numbers.ts';
 import { notify, type Payload } from './payloads.ts';
 import { RekeyIke } from './rekey-ike.ts';
@@ -41,6 +48,8 @@ const farewellMilliseconds = 5000;
 const adoptionMilliseconds = 10_000;
 const abandonedAssociationMilliseconds = 60_000;
 const lingerSeconds = 5;
+/** For a peer that may be out of reach: five sendings within about three seconds. */
+const urgentRetransmission = { firstMilliseconds: 300, factor: 1.4, tries: 4 };
 
 export class Connection implements AssociationHandler {
   readonly core: EngineCore;
@@ -184,6 +193,16 @@ export class Connection implements AssociationHandler {
     this.#heartbeat.heard();
   }
 
+  /** See the event of that name. */
+  probe(urgent: boolean): void {
+    const association = this.#current;
+    if (association === undefined || association.state !== 'open' || this.isClosing) return;
+    // A request that is under way anyway shows as much.
+    if (association.inFlight === undefined) {
+      association.enqueueFirst(new Liveness(urgent ? urgentRetransmission : undefined));
+    } else if (urgent) association.hasten(urgentRetransmission);
+  }
+
   childFailed(association: AssociationId, reason: IkeFailure): void {
     this.core.emit({ type: 'child-failed', connection: this.id, association, reason });
   }
@@ -235,6 +254,7 @@ export class Connection implements AssociationHandler {
     if (this.peerSuccessor?.association === successor) this.peerSuccessor = undefined;
     this.lastRefusal = undefined;
     this.#setCurrent(successor);
+    successor.roundTrip ??= old?.roundTrip;
     if (old === undefined || old.state === 'dead') return;
     this.retireLater(old);
     for (const exchange of old.takeQueue()) successor.enqueue(exchange);
@@ -311,6 +331,7 @@ export class Connection implements AssociationHandler {
       details: this.#establishment && this.#details(this.#establishment),
       establishedAtMilliseconds: this.#establishedAt,
       rekeyAtMilliseconds: this.core.timers.at(this, 'rekey'),
+      roundTrip: this.#current?.roundTrip,
       children: this.children.all().map((child) => ({
         association: child.configuration.association,
         inboundSpi: child.inboundSpi,

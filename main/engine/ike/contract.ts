@@ -135,6 +135,11 @@ export type IkeEvent =
     }
   /** The data plane heard valid ESP of this connection: no dead peer detection needed. */
   | { readonly type: 'peer-alive'; readonly connection: ConnectionId }
+  /**
+   * Ask the peer for a sign of life now, which also measures the round trip. `urgent`: the way to it may have gone, so
+   * give up within seconds; the connection then ends with 'dead-peer'.
+   */
+  | { readonly type: 'probe'; readonly connection: ConnectionId; readonly urgent: boolean }
   | { readonly type: 'timer' }
   | { readonly type: 'psk'; readonly request: number; readonly secret: Uint8Array | undefined }
   | {
@@ -325,6 +330,12 @@ export interface ResponderConfiguration {
   ): { connection: ConnectionId; configuration: IkeConfiguration } | undefined;
 }
 
+/** From a request to its response, and when that came. */
+export interface RoundTrip {
+  readonly milliseconds: number;
+  readonly atMilliseconds: number;
+}
+
 export interface IkeSnapshot {
   readonly connection: ConnectionId;
   readonly role: 'initiator' | 'responder';
@@ -332,6 +343,8 @@ export interface IkeSnapshot {
   readonly details: IkeDetails | undefined;
   readonly establishedAtMilliseconds: number | undefined;
   readonly rekeyAtMilliseconds: number | undefined;
+  /** Of the latest exchange that cost the peer nothing but an answer. */
+  readonly roundTrip: RoundTrip | undefined;
   readonly children: readonly {
     readonly association: AssociationId;
     readonly inboundSpi: number;

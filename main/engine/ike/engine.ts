@@ -83,7 +83,16 @@ class Engine implements IkeEngine {
   #command(
     event: Extract<
       IkeEvent,
-      { type: 'create-child' | 'rekey-child' | 'delete-child' | 'rekey-ike' | 'disconnect' | 'peer-alive' }
+      {
+        type:
+          | 'create-child'
+          | 'rekey-child'
+          | 'delete-child'
+          | 'rekey-ike'
+          | 'disconnect'
+          | 'peer-alive'
+          | 'probe';
+      }
     >,
   ): void {
     const connection = this.#core.connections.get(event.connection);
@@ -106,6 +115,9 @@ class Engine implements IkeEngine {
         break;
       case 'peer-alive':
         connection.heardEsp();
+        break;
+      case 'probe':
+        connection.probe(event.urgent);
         break;
     }
   }

@@ -4,6 +4,7 @@ import type { Child } from './children.ts';
 import type { Connection } from './connection.ts';
 import { exchangeType, notifyType, protocolId } from './numbers.ts';
 import { findNotify, findPayloads, type Payload } from './payloads.ts';
+import type { RetransmissionPolicy } from './retransmission.ts';
 
 export const ikeDelete: Payload = { kind: 'delete', protocol: protocolId.ike, spis: [] };
 
@@ -11,6 +12,12 @@ export const ikeDelete: Payload = { kind: 'delete', protocol: protocolId.ike, sp
 export class Liveness implements Exchange {
   readonly type = exchangeType.informational;
   readonly purpose = 'inform';
+  readonly retransmission: RetransmissionPolicy | undefined;
+
+  /** `retransmission`: of its own, instead of the IKE SA's. */
+  constructor(retransmission?: RetransmissionPolicy) {
+    this.retransmission = retransmission;
+  }
 
   begin(): readonly Payload[] {
     return [];

@@ -25,6 +25,11 @@ export class Retransmission {
     this.#transmit();
   }
 
+  /** Only then is it clear which sending a response answers. */
+  get sentOnce(): boolean {
+    return this.#sent === 1;
+  }
+
   stop(): void {
     this.#core.timers.clear(this);
   }

@@ -120,6 +120,11 @@ export class Agreement {
     this.#step({ type: 'peer-alive', connection });
   }
 
+  /** Asks the peer for a sign of life; `urgent`: the party hears `closed` within seconds where none comes. */
+  probe(connection: ConnectionId, urgent: boolean): void {
+    this.#step({ type: 'probe', connection, urgent });
+  }
+
   /** Sends DELETE; the party hears `closed` unless it was forgotten before. */
   disconnect(connection: ConnectionId, abrupt: boolean): void {
     this.#step({ type: 'disconnect', connection, abrupt });

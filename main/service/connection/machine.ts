@@ -16,6 +16,7 @@ export type ConnectionEvent =
   /** A packet needs the connection and it is not up. */
   | { readonly type: 'traffic' }
   | { readonly type: 'network-changed' }
+  | { readonly type: 'woke-up'; readonly sleptSeconds: number }
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
   | { readonly type: 'down' }
@@ -26,6 +27,8 @@ export type ConnectionEvent =
 export type ConnectionEffect =
   | { readonly type: 'prepare' }
   | { readonly type: 'agree' }
+  /** Ask the peer for a sign of life; `reason`: why, should none come. */
+  | { readonly type: 'probe'; readonly reason: Failure }
   | { readonly type: 'configure' }
   /** Ends the IKE SA if there is one; `abrupt` does not wait for the peer. */
   | { readonly type: 'release-ike'; readonly abrupt: boolean }
@@ -82,6 +85,9 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
@@ -180,6 +186,21 @@ export function stepConnection(
     );
   };
 
+  /** By another way than before: what failed by the old one counts no more. */
+  const startOver = (why: Failure) =>
+    to(
+      {
+        state: model.everConnected ? 'reconnecting' : 'connecting',
+        phase: 'preparing',
+        why,
+        attempts: 0,
+        retryAtMilliseconds: undefined,
+      },
+      { type: 'set-timer', atMilliseconds: undefined },
+      { type: 'release-ike', abrupt: true },
+      { type: 'prepare' },
+    );
+
   switch (event.type) {
     case 'up':
       if (model.phase !== 'idle' && model.phase !== 'stopped') return unchanged;
@@ -234,20 +255,13 @@ export function stepConnection(
         { type: 'answer-waiting', retryAtMilliseconds: nowMilliseconds + longestBackOffMilliseconds },
       );
     case 'network-changed':
-      if (followsNetwork.has(model.phase)) {
-        return to(
-          {
-            state: model.everConnected ? 'reconnecting' : 'connecting',
-            phase: 'preparing',
-            why: { code: 'network-changed' },
-            retryAtMilliseconds: undefined,
-          },
-          { type: 'set-timer', atMilliseconds: undefined },
-          { type: 'release-ike', abrupt: true },
-          { type: 'prepare' },
-        );
-      }
-      return unchanged;
+      return followsNetwork.has(model.phase) ? startOver({ code: 'network-changed' }) : unchanged;
+    case 'woke-up': {
+      const why: Failure = { code: 'woke-up', sleptSeconds: event.sleptSeconds };
+      // The peer may know us still: it is asked before everything is made anew.
+      if (model.phase === 'running') return to({}, { type: 'probe', reason: why });
+      return followsNetwork.has(model.phase) ? startOver(why) : unchanged;
+    }
     case 'retry':
     case 'timer':
       if (event.type === 'timer' && model.phase !== 'backing-off') return unchanged;

@@ -86,7 +86,7 @@ async function requireOwnership(
   if (method === 'log.tail' && (parameters as MethodParameters<'log.tail'>).everything) {
     await requireRight(rights, context, method, 'administer');
   }
-  if (method !== 'connection.up' && method !== 'connection.down' && method !== 'connection.retry') return;
+  if (!method.startsWith('connection.')) return;
   const owner = api.ownerOf((parameters as { profile: string }).profile);
   if (owner === undefined || owner === context.peer.uid) return;
   if (!(await rights.allows(context.peer, 'administer', context.signal))) {

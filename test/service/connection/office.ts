@@ -52,6 +52,12 @@ export class VirtualClock {
     return this.#due.size;
   }
 
+  /** Time passes without anything ringing; what came due rings with the next `advance`. */
+  async oversleep(milliseconds: number): Promise<void> {
+    await settle();
+    this.now += milliseconds;
+  }
+
   async advance(milliseconds: number): Promise<void> {
     const end = this.now + milliseconds;
     for (;;) {

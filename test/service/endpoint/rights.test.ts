@@ -149,7 +149,7 @@ test('a connection belongs to whoever opened it', async () => {
   const other = await fake.connect();
   uid.now = alice;
   const owner = await fake.connect();
-  for (const method of ['connection.down', 'connection.retry'] as const) {
+  for (const method of ['connection.down', 'connection.retry', 'connection.measure'] as const) {
     assert.deepEqual(await failureOf(other.call(method, { profile: 'office' })), {
       code: 'refused',
       method,
@@ -263,6 +263,7 @@ function exampleOf(name: MethodName): object {
     'connection.up': { profile: 'office', wait: true },
     'connection.down': { profile: 'office' },
     'connection.retry': { profile: 'office' },
+    'connection.measure': { profile: 'office' },
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
