@@ -77,8 +77,8 @@ function learnAll(pseudonyms: Pseudonyms, gathered: Gathered): void {
 
 /** What is wrong with a file quotes it: only where, not what. */
 function withoutProblemText({ problem, name, ...rest }: ProfileSummary): object {
-  const place = problem === undefined ? undefined : (/^line \d+/.exec(problem)?.[0] ?? 'somewhere');
-  return { profile: name, ...rest, ...(place !== undefined && { notValid: place }) };
+  const place = problem?.line === undefined ? 'somewhere' : `line ${problem.line}`;
+  return { profile: name, ...rest, ...(problem !== undefined && { notValid: place }) };
 }
 
 /** The text of a valid profile; of any other, nothing. */

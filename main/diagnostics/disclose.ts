@@ -33,6 +33,8 @@ const nameKeys: Readonly<Record<string, NameKind>> = {
   note: 'text',
   group: 'text',
 };
+/** A row's label that a person wrote, a message of main/control/messages.ts. */
+const labelCode = 'label-text';
 /** May hold whatever somebody else wrote. */
 const leftOut = new Set(['prompts']);
 
@@ -59,10 +61,14 @@ export function disclose(pseudonyms: Pseudonyms, value: unknown, key = ''): unkn
   }
   if (Array.isArray(value)) return value.map((each) => disclose(pseudonyms, each, key));
   if (typeof value !== 'object' || value === null) return value;
+  const written = 'code' in value && value.code === labelCode;
   return Object.fromEntries(
     entriesOf(value, key)
       .filter(([each]) => !leftOut.has(each))
-      .map(([each, inner]) => [each, disclose(pseudonyms, inner, each)]),
+      .map(([each, inner]) => [
+        each,
+        disclose(pseudonyms, inner, written && each === 'text' ? 'note' : each),
+      ]),
   );
 }
 

@@ -46,7 +46,6 @@ test('what any local user may ask for is told in SECURITY.md', () => {
     'status.unsubscribe': /./,
     'profiles.list': /names of the profiles with their gateways/,
     'profiles.validate': /./,
-    'rights.mine': /./,
     'rights.mine': /what they themselves may do/,
     'terminal.information': /the computer's links with their\s+addresses/,
   };
