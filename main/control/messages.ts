@@ -22,6 +22,7 @@ export const messageParameters = {
   'protect-needs-profile': [],
   'protecting-profile-unknown': ['profile'],
   'profile-not-connected': ['profile'],
+  'protected-by-others': [],
   'address-invalid': ['text'],
   'row-fits': [],
   'default-inside-decides': ['address'],

@@ -85,6 +85,9 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
