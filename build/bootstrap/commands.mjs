@@ -63,5 +63,6 @@ export const commands = {
     before: [packetModule, windowPages],
     systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
   },
+  package: { main: 'build/package/main.ts', before: [packetModule, windowPages], systemPackages: [] },
   build: { main: 'build/bundle.ts', before: [packetModule, windowPages], systemPackages: [] },
 };

@@ -46,6 +46,14 @@ export function setLinkUp(name: string): void {
   });
 }
 
+/** Whether the link is up and its other end is there: not, where the cable is unplugged. Throws SystemCallError: ENODEV. */
+export function linkRuns(name: string): boolean {
+  return withRequest(name, (request, call) => {
+    call(linkRequest.getFlags, 'SIOCGIFFLAGS');
+    return (request.view.getInt16(dataOffset, true) & running) !== 0;
+  });
+}
+
 /** Bytes of link header that a packet socket sees ahead of the IP header: 14 on Ethernet, 0 on point-to-point links. */
 export function linkHeaderLength(name: string): number {
   const hardwareType = withRequest(name, (request, call) => {
@@ -66,6 +74,8 @@ const linkRequest = {
 /** struct ifreq: the name in 16 bytes, then what the request is about. */
 const dataOffset = 16;
 const up = 1;
+/** IFF_RUNNING. */
+const running = 0x40;
 /** ARPHRD_ETHER and ARPHRD_LOOPBACK. */
 const ethernet = 1;
 const loopback = 772;

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { watchNetworkChanges } from '../../../native/libc-netlink.ts';
 import { failed, requireCommand, runCommand } from '../command/linux.ts';
-import { linkMtu } from '../link/linux.ts';
+import { linkMtu, linkRuns } from '../link/linux.ts';
 import type { LinkInformation, TerminalInformation } from '../network.ts';
 import type { Timer } from './timer.ts';
 
@@ -33,6 +33,8 @@ export async function readRoute(
   }
   const [route] = parseList<RouteListing>(stdout);
   if (!route?.dev || !route.prefsrc || route.type === 'unreachable') return undefined;
+  // Its routes stay when a link loses its carrier.
+  if (!linkRuns(route.dev)) return undefined;
   const metricMtu = route.metrics?.[0]?.mtu;
   return {
     interfaceName: route.dev,

@@ -1,5 +1,5 @@
 // Our service in a namespace, driven by the `sealnic` command as a person would, with every path and number its own.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConnectionStatus, FilterRow, Status } from '../../../main/control/values.ts';
@@ -8,6 +8,8 @@ import type { Namespace, RunningProcess } from './lab.ts';
 
 /** The `sealnic` command's own file. */
 export const sealnicProgram = fileURLToPath(new URL('../../../main/cli/sealnic.ts', import.meta.url));
+
+const sleepPreload = fileURLToPath(new URL('scripts/sleep-preload.ts', import.meta.url));
 
 /** None of them is a default, so that nothing works by accident. */
 export const labInterface = 'sn0';
@@ -20,7 +22,13 @@ export class SealNic {
   readonly directory: string;
   #process: RunningProcess | undefined;
   #log = '';
+  #environment: Readonly<Record<string, string>> = {};
   static #count = 0;
+
+  /** In milliseconds, what the service's clock shall have slept; see scripts/sleepy-clock.ts. */
+  get #sleptFile(): string {
+    return join(this.directory, 'slept');
+  }
 
   private constructor(namespace: Namespace) {
     SealNic.#count += 1;
@@ -29,10 +37,24 @@ export class SealNic {
   }
 
   /** Writes the configuration and starts the service; resolves when it answers. */
-  static async start(namespace: Namespace, logLevel: 'info' | 'debug' = 'debug'): Promise<SealNic> {
+  static async start(
+    namespace: Namespace,
+    logLevel: 'info' | 'debug' = 'debug',
+    further: { readonly configuration?: readonly string[]; readonly sleeps?: boolean } = {},
+  ): Promise<SealNic> {
     const service = new SealNic(namespace);
     mkdirSync(join(service.directory, 'profiles'), { recursive: true, mode: 0o700 });
-    writeFileSync(service.configurationFile, service.#configuration(logLevel));
+    writeFileSync(
+      service.configurationFile,
+      [service.#configuration(logLevel), ...(further.configuration ?? [])].join('\n'),
+    );
+    if (further.sleeps === true) {
+      writeFileSync(service.#sleptFile, '0');
+      service.#environment = {
+        SEALNIC_TEST_SLEPT: service.#sleptFile,
+        NODE_OPTIONS: `--import ${sleepPreload}`,
+      };
+    }
     await service.startService();
     return service;
   }
@@ -67,9 +89,26 @@ export class SealNic {
   /** The same without waiting. */
   spawnService(): void {
     this.#log = this.log();
-    this.#process = this.namespace.start([
-      ...[process.execPath, sealnicProgram, 'service', 'run', '--config', this.configurationFile],
-    ]);
+    this.#process = this.namespace.start(
+      [process.execPath, sealnicProgram, 'service', 'run', '--config', this.configurationFile],
+      this.#environment,
+    );
+  }
+
+  /** The service stands still, and when it goes on its clock says that it slept that long. */
+  async sleep(milliseconds: number, meanwhile: () => Promise<void>): Promise<void> {
+    const before = Number(readFileSync(this.#sleptFile, 'utf8'));
+    this.#signal('SIGSTOP');
+    try {
+      await meanwhile();
+      writeFileSync(this.#sleptFile, String(before + milliseconds));
+    } finally {
+      this.#signal('SIGCONT');
+    }
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    process.kill(this.processId, signal);
   }
 
   /** SIGKILL: nothing is undone. */

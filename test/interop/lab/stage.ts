@@ -17,6 +17,12 @@ export interface RowChoice {
   readonly profile?: Omit<ProfileChoice, 'gatewayAddress'> & { readonly gatewayAddress?: string };
 }
 
+export interface StageOptions {
+  readonly nat?: boolean;
+  readonly keyLog?: boolean;
+  readonly client?: Parameters<typeof SealNic.start>[2];
+}
+
 export class Stage {
   readonly office: Office;
   readonly gateway: Charon;
@@ -28,7 +34,7 @@ export class Stage {
     this.client = client;
   }
 
-  static async open(options: { nat?: boolean; keyLog?: boolean } = {}): Promise<Stage> {
+  static async open(options: StageOptions = {}): Promise<Stage> {
     const office = await openOffice({ nat: options.nat === true });
     try {
       await startServers(office.host);
@@ -36,7 +42,7 @@ export class Stage {
         swanctl: gatewaySettings(),
         ...(options.keyLog === true ? { charon: keyLogSettings(keyLogFileOf(office)) } : {}),
       });
-      const client = await SealNic.start(office.terminal);
+      const client = await SealNic.start(office.terminal, 'debug', options.client);
       await client.putSecret('office', 'psk', officeSecret);
       return new Stage(office, gateway, client);
     } catch (error) {
