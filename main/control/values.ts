@@ -191,7 +191,7 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
-  authentication: z.enum(['psk', 'certificate']),
+  authentication: z.enum(['psk', 'certificate', 'eap']),
   /** Present when the file does not validate. */
   problem: z.string().optional(),
   state: z.enum(connectionStates),

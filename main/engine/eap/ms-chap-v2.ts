@@ -31,7 +31,9 @@ export function ntResponse(challenge: Challenge, hash: Uint8Array): Uint8Array {
   const padded = new Uint8Array(21);
   padded.set(hash);
   const block = challengeHash(challenge);
-  const response = concatBytes([0, 7, 14].map((start) => desEncrypt(block, padded.subarray(start, start + 7))));
+  const response = concatBytes(
+    [0, 7, 14].map((start) => desEncrypt(block, padded.subarray(start, start + 7))),
+  );
   padded.fill(0);
   return response;
 }
@@ -71,7 +73,7 @@ export function masterSessionKey(memory: SecretMemory, hash: Uint8Array, respons
 
 function startKey(masterKey: Uint8Array, magic: Uint8Array): Uint8Array {
   const digest = sha1(masterKey, firstPad, magic, secondPad);
-  const key = digest.slice(0, 16);
+  const key = Uint8Array.from(digest.subarray(0, 16));
   digest.fill(0);
   return key;
 }
@@ -96,7 +98,8 @@ function utf16Into(output: Uint8Array, utf8: Uint8Array): number {
   };
   for (let index = 0; index < utf8.length; ) {
     const first = utf8[index]!;
-    const size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    const size =
+      first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
     let point = size <= 1 ? first : first & (0x7f >> size);
     let valid = size > 0 && index + size <= utf8.length;
     for (let further = 1; valid && further < size; further++) {

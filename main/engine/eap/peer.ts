@@ -51,7 +51,9 @@ export class EapPeer {
   #method: number | undefined;
   #last: { readonly request: Uint8Array; readonly response: Uint8Array } | undefined;
   #pending: ((secret: Uint8Array) => EapStep) | undefined;
-  #challenge: { readonly values: Challenge; readonly hash: Uint8Array; readonly response: Uint8Array } | undefined;
+  #challenge:
+    | { readonly values: Challenge; readonly hash: Uint8Array; readonly response: Uint8Array }
+    | undefined;
   /** The other end has shown that it knows the password, or the method has no way to. */
   #complete = false;
   #wasChallenged = false;

@@ -164,7 +164,10 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
   }
 
   /** Another EAP packet, or after its success the AUTH by its key with all that IKE_AUTH ends with. */
-  #continueEap(payloads: readonly Payload[], { identity, body }: { identity: Identity; body: Uint8Array }): void {
+  #continueEap(
+    payloads: readonly Payload[],
+    { identity, body }: { identity: Identity; body: Uint8Array },
+  ): void {
     const eap = findPayload(payloads, 'extensible-authentication');
     const auth = findPayload(payloads, 'authentication');
     const error = findErrorNotify(payloads);

@@ -1,6 +1,6 @@
 // EAP inside IKE_AUTH as initiator (RFC 7296 section 2.16): carries the conversation from the gateway's first EAP
 // payload, after the gateway has proved itself, to its success and our AUTH payload by the key that came of it.
-import { type EapSettings, type EapStep, EapPeer } from '../eap/peer.ts';
+import { EapPeer, type EapSettings, type EapStep } from '../eap/peer.ts';
 import { IkeFormatError } from './bytes.ts';
 import type { ConnectionId, IkeFailure } from './contract.ts';
 import type { EngineCore } from './core.ts';

@@ -126,11 +126,7 @@ export class HandshakeAuthentication {
     return this.#sharedKeyAuth(key ?? keys.authenticationInitiator, this.#ourOctets());
   }
 
-  fitsKey(
-    auth: PayloadOf<'authentication'>,
-    key: Uint8Array | undefined,
-    identityBody: Uint8Array,
-  ): boolean {
+  fitsKey(auth: PayloadOf<'authentication'>, key: Uint8Array | undefined, identityBody: Uint8Array): boolean {
     const { keys } = this.#outcome.association;
     const octets = this.#theirOctets(identityBody);
     const expected = this.#sharedKeyAuth(key ?? keys.authenticationResponder, octets);

@@ -37,21 +37,13 @@ export function validateProfile(text: string, name: string): readonly TextProble
 
 function toProfile(table: ProfileTable, name: string): Profile {
   const { gateway, authentication, ike, esp, responder } = table;
-  const authorities = authentication.method === 'certificate' ? authentication.authorities : [];
+  const authorities = authentication.method === 'psk' ? [] : authentication.authorities;
   return {
     name,
     role: table.role,
     gateway: { address: gateway.address, port: gateway.port, identity: gateway.identity },
     local: { identity: table.local.identity },
-    authentication:
-      authentication.method === 'psk'
-        ? { method: 'psk', secret: authentication.secret }
-        : {
-            method: 'certificate',
-            certificate: authentication.certificate,
-            privateKey: authentication.private_key ?? authentication.certificate,
-            authorities,
-          },
+    authentication: toAuthentication(authentication),
     peerAuthentication: {
       method: peerMethod(table),
       authorities: table.peer_authentication.authorities ?? authorities,
@@ -97,8 +89,30 @@ function toProfile(table: ProfileTable, name: string): Profile {
   };
 }
 
-function peerMethod(table: ProfileTable): 'psk' | 'certificate' {
-  return table.peer_authentication.method ?? table.authentication.method;
+function toAuthentication(table: ProfileTable['authentication']): Profile['authentication'] {
+  switch (table.method) {
+    case 'psk':
+      return { method: 'psk', secret: table.secret };
+    case 'certificate':
+      return {
+        method: 'certificate',
+        certificate: table.certificate,
+        privateKey: table.private_key ?? table.certificate,
+        authorities: table.authorities,
+      };
+    case 'eap':
+      return {
+        method: 'eap',
+        identity: table.identity,
+        secret: table.secret,
+        methods: table.methods,
+        authorities: table.authorities,
+      };
+  }
+}
+
+function peerMethod({ authentication, peer_authentication: peer }: ProfileTable): 'psk' | 'certificate' {
+  return peer.method ?? (authentication.method === 'psk' ? 'psk' : 'certificate');
 }
 
 function toLifetime(esp: ProfileTable['esp']): Lifetime {
@@ -142,6 +156,9 @@ function gatewayProblems(table: ProfileTable): { path: KeyPath; message: string 
     const message = 'is missing: the identity that clients know this gateway by';
     problems.push({ path: ['local', 'identity'], message });
   }
+  if (authentication.method === 'eap') {
+    problems.push({ path: ['authentication', 'method'], message: '"eap" is for clients' });
+  }
   if (gateway.address !== undefined) {
     const message = 'is for clients; a gateway waits for them, and [local] identity says who it is';
     problems.push({ path: ['gateway', 'address'], message });
@@ -169,10 +186,10 @@ function peerProblems(table: ProfileTable): { path: KeyPath; message: string }[]
           },
         ];
   }
-  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  const own = authentication.method === 'psk' ? [] : authentication.authorities;
   if ((peer.authorities ?? own).length > 0) return [];
   const path =
-    authentication.method === 'certificate'
+    authentication.method !== 'psk'
       ? ['authentication', 'authorities']
       : ['peer_authentication', 'authorities'];
   const message =
