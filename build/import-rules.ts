@@ -40,7 +40,13 @@ export const rooms: readonly Room[] = [
     packages: ['*'],
     node: ['*'],
   },
-  { path: 'main/control/', values: ['native/'], types: [], packages: ['zod', 'json-rpc-2.0'], node: ['*'] },
+  {
+    path: 'main/control/',
+    values: ['native/', 'resources/translations/'],
+    types: [],
+    packages: ['zod', 'json-rpc-2.0'],
+    node: ['*'],
+  },
   {
     path: 'main/cli/',
     values: ['main/control/', 'main/keys/keychain/'],
@@ -58,7 +64,7 @@ export const rooms: readonly Room[] = [
   {
     path: 'main/tray/text/',
     values: ['main/control/failure.ts', 'resources/translations/'],
-    types: [],
+    types: ['main/control/'],
     packages: ['i18next'],
     node: [],
   },

@@ -1,5 +1,13 @@
 // Puts words to failures: what happened and why, and what to do next. The only place that does, for the command line.
-import type { ControlFailure, Failure, PasswordProblem, PromptRefusal } from '../control/failure.ts';
+import { englishOf } from '../control/english.ts';
+import type {
+  ControlFailure,
+  Failure,
+  PasswordProblem,
+  ProfileProblem,
+  PromptRefusal,
+} from '../control/failure.ts';
+import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
 
 export interface Words {
@@ -62,7 +70,7 @@ export function wordsOf(failure: ControlFailure): Words {
         next: `Correct it, then check it: sealnic profiles edit-check FILE`,
       };
     case 'import-unsupported':
-      return { what: `The file cannot be imported: ${failure.detail}.` };
+      return { what: `The file cannot be imported: ${problemWords(failure.problem)}.` };
     case 'passphrase-needed':
       return {
         what: 'The file is protected by a passphrase.',
@@ -84,7 +92,7 @@ export function wordsOf(failure: ControlFailure): Words {
       };
 
     case 'row-invalid':
-      return rowWords(failure.field, failure.detail);
+      return rowWords(failure.field, failure.problem);
     case 'row-not-found':
       return { what: `The filter has no row "${failure.id}".`, next: 'See: sealnic filter list' };
     case 'row-not-removable':
@@ -100,7 +108,7 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'See: sealnic secrets list',
       };
     case 'secret-invalid':
-      return { what: `The secret "${failure.name}" cannot be used: ${failure.detail}.` };
+      return { what: `The secret "${failure.name}" cannot be used: ${englishOf(failure.problem)}.` };
     case 'name-not-resolved':
       return {
         what: `No address is known for "${failure.name}".`,
@@ -259,16 +267,12 @@ export function connectionWords(profile: string, failure: Failure): Words {
 }
 
 /** What is wrong with a profile, with its place: "line 3, gateway.adress: unknown key". */
-export function problemWords(problem: {
-  line?: number | undefined;
-  key?: string | undefined;
-  message: string;
-}): string {
-  const place = [problem.line === undefined ? '' : `line ${problem.line}`, problem.key ?? '']
+export function problemWords({ line, key, problem }: ProfileProblem): string {
+  const place = [line === undefined ? '' : `line ${line}`, key ?? '']
     .filter((part) => part !== '')
     .join(', ');
-  const message = problem.message.replace(/unspecified values are invalid$/, 'a value is missing after "="');
-  return place === '' ? message : `${place}: ${message}`;
+  const words = englishOf(problem);
+  return place === '' ? words : `${place}: ${words}`;
 }
 
 /** The parts of a row or packet, as `filter add` and `filter explain` name them. */
@@ -278,13 +282,13 @@ const rowFields: Readonly<Record<string, string>> = {
   protocol: 'protocol (--protocol) is',
   sourcePorts: 'source ports (--from-port) are',
   destinationPorts: 'destination ports (--port) are',
+  allowInbound: 'permission for the other side to begin (--allow-inbound) is',
   profile: 'profile (--profile) is',
 };
 
-function rowWords(field: string, detail: string): Words {
+function rowWords(field: string, problem: Message): Words {
   const name = rowFields[field] ?? `${field} is`;
-  const plain = detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
-  return { what: `The ${name} not valid: ${plain.replace(/\bdestinationPorts\b/, '--port')}.` };
+  return { what: `The ${name} not valid: ${englishOf(problem)}.` };
 }
 
 const kindWords = {

@@ -1,6 +1,7 @@
 // Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
 // crosses the control endpoint as an error.
 import { z } from 'zod';
+import { messageSchema } from './messages.ts';
 import { promptKinds } from './prompt-values.ts';
 
 /** What the exit code of the `sealnic` command means. */
@@ -95,7 +96,7 @@ export const profileProblemSchema = z.object({
   column: z.number().int().optional(),
   /** Dotted, e.g. "gateway.address". */
   key: z.string().optional(),
-  message: z.string(),
+  problem: messageSchema,
 });
 export type ProfileProblem = z.infer<typeof profileProblemSchema>;
 
@@ -127,20 +128,20 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('profile-exists'), profile: z.string() }),
   z.object({ code: z.literal('profile-in-use'), profile: z.string() }),
   z.object({ code: z.literal('profile-invalid'), name: z.string(), problems: z.array(profileProblemSchema) }),
-  z.object({ code: z.literal('import-unsupported'), detail: z.string() }),
+  z.object({ code: z.literal('import-unsupported'), problem: profileProblemSchema }),
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
   /** Another connection stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
 
-  z.object({ code: z.literal('row-invalid'), field: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('row-invalid'), field: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('row-not-found'), id: z.string() }),
   /** Comes from a profile or is built in. */
   z.object({ code: z.literal('row-not-removable'), id: z.string(), origin: z.string() }),
   z.object({ code: z.literal('association-not-found'), spi: z.string() }),
   z.object({ code: z.literal('secret-not-found'), name: z.string() }),
-  z.object({ code: z.literal('secret-invalid'), name: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('secret-invalid'), name: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** It was answered, cancelled or has expired. */
   z.object({ code: z.literal('prompt-not-found') }),

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { messageSchema } from './messages.ts';
 import { presenceMethods } from './presence-methods.ts';
 import { promptMethods } from './prompt-methods.ts';
 import {
@@ -115,8 +116,8 @@ export const methods = {
     result: z.object({
       profiles: z.array(z.string()),
       secrets: z.array(z.string()),
-      /** What the import left out, and what to do next; for a person. */
-      remarks: z.array(z.string()),
+      /** What the import left out, and what to do next. */
+      remarks: z.array(messageSchema),
     }),
   },
   /** Says what is wrong with a file without storing it. */
@@ -238,7 +239,7 @@ export const methods = {
     right: 'administer',
     parameters: nothing,
     uploads: none,
-    result: z.object({ repaired: z.array(z.string()), findings: z.array(findingSchema) }),
+    result: z.object({ repaired: z.array(messageSchema), findings: z.array(findingSchema) }),
   },
   'terminal.information': {
     right: 'observe',

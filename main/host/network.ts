@@ -1,5 +1,6 @@
 // What the service asks of the computer's network configuration, as values. Each platform carries it out; the journal
 // remembers it, so that it can be undone by a later process.
+import type { AdviceMessage, ChangeMessage, CheckMessage } from './messages.ts';
 
 /** Texts in the usual notation: "10.0.0.0/8", "fd00::/8", "192.0.2.1". */
 export interface TunnelConfiguration {
@@ -129,20 +130,21 @@ export interface HostNetwork {
   /** Whether this computer can do what is asked of it. `inUse`: what stands in the journal is wanted. */
   check(options: { inUse: boolean }): Promise<readonly HostFinding[]>;
   /**
-   * Undoes what an earlier process left behind, and tells what, one line a change. `keepFailClosed`: all but what keeps
+   * Undoes what an earlier process left behind, and tells what. `keepFailClosed`: all but what keeps
    * protected destinations shut. Throws UndoError where a part of it failed; that part stays in the journal.
    */
-  undo(options: { keepFailClosed: boolean }): Promise<readonly string[]>;
+  undo(options: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]>;
 }
 
 export interface HostFinding {
   /** Stable, e.g. "tun-device". */
   readonly code: string;
   readonly severity: 'good' | 'warning' | 'problem';
-  /** One line for a person. */
-  readonly text: string;
-  /** What to do about it. */
-  readonly advice?: string;
+  readonly message: CheckMessage;
+  /** What to do about it, where `undo` does not mend it. */
+  readonly advice?: AdviceMessage;
+  /** The changes that the message is about. */
+  readonly changes?: readonly ChangeMessage[];
   /** Whether `undo` mends it. */
   readonly repairable: boolean;
 }
@@ -150,9 +152,9 @@ export interface HostFinding {
 /** Some changes could not be taken back; `message` says which and why, `undone` which were. */
 export class UndoError extends Error {
   override readonly name = 'UndoError';
-  readonly undone: readonly string[];
+  readonly undone: readonly ChangeMessage[];
 
-  constructor(message: string, undone: readonly string[]) {
+  constructor(message: string, undone: readonly ChangeMessage[]) {
     super(message);
     this.undone = undone;
   }

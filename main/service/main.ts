@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { exitCodes } from '../control/failure.ts';
+import type { Message } from '../control/messages.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
 import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
@@ -196,12 +197,12 @@ async function doTask(task: 'check' | 'repair', { parts, wanted }: Composition):
 async function repairWithoutService(
   { host, tunnel, connections }: ServiceParts,
   wanted: WantedConnections,
-): Promise<{ repaired: string[]; findings: Finding[] }> {
+): Promise<{ repaired: Message[]; findings: Finding[] }> {
   const forgotten = wanted.all.map(({ profile }) => profile);
   // First: killed from here on, the next service takes back what this one did not.
   for (const profile of forgotten) wanted.remove(profile);
   const { repaired, findings } = await repairComputer(host, tunnel, connections);
-  const told = forgotten.map((profile) => `${profile} was to be connected again at the next start`);
+  const told = forgotten.map((profile): Message => ({ code: 'change-wanted', profile }));
   return { repaired: [...told, ...repaired], findings };
 }
 

@@ -104,7 +104,7 @@ export function FilterExplain() {
 }
 
 function ExplanationCard({ explanation }: { readonly explanation: Explanation }) {
-  const { say } = useWords();
+  const { say, message } = useWords();
   const { action, source, sourcePort, destination, destinationPort, protocol } = explanation;
   return (
     <Card>
@@ -117,12 +117,12 @@ function ExplanationCard({ explanation }: { readonly explanation: Explanation })
       </p>
       <Facts
         facts={[
-          { name: say('explain.row'), value: explanation.rowLabel },
+          { name: say('explain.row'), value: message(explanation.rowLabel) },
           { name: say('explain.origin'), value: originText(explanation.origin, say) },
           { name: say('filter.column.enforced'), value: say(`enforced.${explanation.enforcedBy}`) },
           { name: say('filter.field.profile'), value: explanation.profile },
           { name: 'SPI', value: explanation.spi },
-          { name: say('explain.reason'), value: <span lang="en">{explanation.reason}</span>, wide: true },
+          { name: say('explain.reason'), value: message(explanation.reason), wide: true },
         ]}
       />
     </Card>

@@ -18,7 +18,7 @@ import { RowDialog } from './row-dialog.tsx';
 type Editing = { readonly row: FilterRow | undefined };
 
 export function FilterRows() {
-  const { say } = useWords();
+  const { say, message } = useWords();
   const { busy, run } = useActions();
   const { value, failure, reload } = useLook('filter.list', {}, 1000);
   const [editing, edit] = useState<Editing>();
@@ -50,7 +50,7 @@ export function FilterRows() {
               <Button
                 key={direction}
                 kind="quiet"
-                aria-label={say(`filter.move-${direction}`, { row: row.label })}
+                aria-label={say(`filter.move-${direction}`, { row: message(row.label) })}
                 title={say(`filter.move-${direction}-short`)}
                 disabled={busy !== undefined || positionAfterMove(rows, row.id, direction) === undefined}
                 icon={<Icon name={direction} />}
@@ -59,14 +59,14 @@ export function FilterRows() {
             ))}
             <Button
               kind="quiet"
-              aria-label={say('filter.edit', { row: row.label })}
+              aria-label={say('filter.edit', { row: message(row.label) })}
               title={say('filter.edit-short')}
               icon={<Icon name="edit" />}
               onClick={() => edit({ row })}
             />
             <Button
               kind="quiet"
-              aria-label={say('filter.remove', { row: row.label })}
+              aria-label={say('filter.remove', { row: message(row.label) })}
               title={say('filter.remove-short')}
               icon={<Icon name="remove" />}
               onClick={() => remove(row)}
@@ -109,7 +109,7 @@ export function FilterRows() {
       {removing !== undefined && (
         <Confirmation
           title={say('filter.remove-title')}
-          text={say('filter.remove-text', { row: removing.label })}
+          text={say('filter.remove-text', { row: message(removing.label) })}
           action={say('filter.remove-short')}
           onConfirm={() => void removeNow(removing)}
           onClose={() => remove(undefined)}

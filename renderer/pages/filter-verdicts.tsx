@@ -9,18 +9,18 @@ import { type Column, Table } from '../components/table.tsx';
 import { endpointText, mergeSamples } from '../logic/filter-view.ts';
 import { clockText } from '../logic/format.ts';
 import { useInvoke, useLatest, useWindowState } from '../state/hooks.ts';
-import { type Say, useWords } from '../state/words.ts';
+import { type Say, useWords, type Words } from '../state/words.ts';
 import { ActionBadge } from './action-badge.tsx';
 
 const mostShown = 60;
 const everyMilliseconds = 500;
 
 export function FilterVerdicts() {
-  const { say, language } = useWords();
+  const { say, message, language } = useWords();
   const [paused, setPaused] = useState(false);
   const { samples, failure } = useVerdicts(paused);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the words change with the language only
-  const columns = useMemo(() => columnsOf(say, language), [language]);
+  const columns = useMemo(() => columnsOf(say, message, language), [language]);
   return (
     <Card
       title={say('verdicts.title')}
@@ -45,7 +45,7 @@ export function FilterVerdicts() {
   );
 }
 
-function columnsOf(say: Say, language: string): readonly Column<VerdictSample>[] {
+function columnsOf(say: Say, message: Words['message'], language: string): readonly Column<VerdictSample>[] {
   return [
     {
       name: say('verdicts.at'),
@@ -69,8 +69,10 @@ function columnsOf(say: Say, language: string): readonly Column<VerdictSample>[]
       name: say('verdicts.why'),
       cell: ({ dropReason, rowLabel, rowId }) =>
         dropReason === undefined
-          ? (rowLabel ?? rowId ?? '–')
-          : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${rowLabel}`}`,
+          ? rowLabel === undefined
+            ? (rowId ?? '–')
+            : message(rowLabel)
+          : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${message(rowLabel)}`}`,
     },
   ];
 }

@@ -29,7 +29,7 @@ interface RowDialogProperties {
 }
 
 export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
-  const { say } = useWords();
+  const { say, message } = useWords();
   const invoke = useInvoke();
   const { service } = useWindowState();
   const [form, setForm] = useState<RowForm>(row === undefined ? emptyRow : formOf(row));
@@ -47,7 +47,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   };
   const problems = checkRow(form);
   const problemAt = (field: RowField): string | undefined => {
-    if (failure?.code === 'row-invalid' && failure.field === field) return failure.detail;
+    if (failure?.code === 'row-invalid' && failure.field === field) return message(failure.problem);
     const key = tried ? problems[field] : undefined;
     return key === undefined ? undefined : say(`filter.problem.${key}`);
   };
@@ -156,7 +156,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
                 >
                   {own.map(({ id, label }, index) => (
                     <option key={id} value={index}>
-                      {say('filter.field.before', { row: label })}
+                      {say('filter.field.before', { row: message(label) })}
                     </option>
                   ))}
                   <option value={own.length}>{say('filter.field.last')}</option>

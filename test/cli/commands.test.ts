@@ -145,7 +145,7 @@ test('profiles list', async () => {
     `PROFILE  GATEWAY          AUTHENTICATION  STATE
 office   vpn.example.org  certificate     connected
 lab      203.0.113.9      psk             disconnected
-broken                    psk             line 3: unknown key "gatway"
+broken                    psk             line 3: is not known here; did you mean “gateway”?
 `,
   );
 });
@@ -157,14 +157,14 @@ test('profiles import sends the file, and asks for the passphrase only when it i
     const api = new FakeService({
       'profiles.import': (_parameters, _caller, { passphrase }) => {
         if (passphrase === undefined) throw new ControlError({ code: 'passphrase-needed' });
-        return { profiles: ['office'], secrets: ['office key'], remarks: ['EAP was left out.'] };
+        return { profiles: ['office'], secrets: ['office key'], remarks: [{ code: 'remark-apps' }] };
       },
     });
     const { output, calls, world } = await run(['profiles', 'import', file], { answers: ['hunter2'] }, api);
     assert.deepEqual(world.terminal.questions, ['Passphrase of office.sswan: ']);
     assert.equal(
       output,
-      'Imported office. Connect: sealnic up office\nStored with it: office key\nEAP was left out.\n',
+      'Imported office. Connect: sealnic up office\nStored with it: office key\nThe choice of apps was left out: the tunnel serves the whole computer.\n',
     );
     assert.deepEqual(calls.at(-1)?.parameters, { fileName: 'office.sswan', replace: false });
     assert.deepEqual(calls.at(-1)?.uploads, { content: hex('content'), passphrase: hex('hunter2') });
@@ -184,14 +184,17 @@ test('profiles edit-check names the place of every problem and fails', async () 
     const api = new FakeService({
       'profiles.validate': () => ({
         problems: [
-          { line: 1, key: 'gatway', message: 'unknown key' },
-          { message: 'gateway.address is missing' },
+          { line: 1, key: 'gatway', problem: { code: 'key-misspelt', near: 'gateway' } },
+          { key: 'authentication', problem: { code: 'missing' } },
         ],
       }),
     });
     const { output, exitCode } = await run(['profiles', 'edit-check', file], {}, api);
     assert.equal(exitCode, 1);
-    assert.equal(output, `${file}: line 1, gatway: unknown key\n${file}: gateway.address is missing\n`);
+    assert.equal(
+      output,
+      `${file}: line 1, gatway: is not known here; did you mean “gateway”?\n${file}: authentication: is missing\n`,
+    );
     const good = await run(['profiles', 'edit-check', file]);
     assert.equal(good.exitCode, 0);
     assert.equal(good.output, `${file} is a valid profile.\n`);
@@ -237,7 +240,7 @@ test('filter explain', async () => {
   assert.equal(
     output,
     '192.0.2.7 → 10.1.0.9 tcp port 443: PROTECT (sealed, by SA c0ffee01)\n' +
-      '  row p1 "office" of profile office: the destination is in 10.1.0.0/16\n',
+      '  row p1 "office" of profile office: it is the first row that fits the packet\n',
   );
 });
 
@@ -330,22 +333,25 @@ test('doctor fails while a problem remains', async () => {
   assert.equal(exitCode, 1);
   assert.equal(
     output,
-    '✓ /dev/net/tun can be opened.\n✗ Routes of an earlier process are still there.\n    sealnic doctor --repair\n',
+    '✓ Virtual adapters can be made (/dev/net/tun).\n✗ An earlier connection left changes behind: 2.\n    /etc/resolv.conf\n    Run `sealnic doctor --repair`.\n',
   );
   const repaired = await run(['doctor', '--repair']);
   assert.equal(repaired.exitCode, 0);
-  assert.equal(repaired.output, '✓ undone: routes of table 24225\n');
+  assert.equal(repaired.output, '✓ undone: /etc/resolv.conf\n');
 });
 
 test('doctor works without a service, through the service’s own program', async () => {
-  const report = { repaired: ['the firewall table sealnic'], findings: [] };
+  const report = {
+    repaired: [{ code: 'change-firewall-table', family: 'inet', name: 'sealnic' }],
+    findings: [],
+  };
   const world = fakeWorld({
     launcher: { runTask: async () => ({ exitCode: 0, output: `a warning\n${JSON.stringify(report)}\n` }) },
   });
   assert.equal(await world.run('doctor', '--repair'), 0);
   assert.equal(
     world.terminal.output,
-    '✓ undone: the firewall table sealnic\n! The service is not running.\n    systemctl start sealnic\n',
+    '✓ undone: firewall table inet sealnic\n! The service is not running.\n    Start it: systemctl start sealnic\n',
   );
   const broken = fakeWorld();
   assert.equal(await broken.run('doctor'), 3);

@@ -168,7 +168,7 @@ test('a secret is wiped when the request is refused', async () => {
     new FakeService({
       'secrets.put': (_parameters, _caller, { secret }) => {
         wiped.push(secret);
-        throw new ControlError({ code: 'secret-invalid', name: 'x', detail: 'empty' });
+        throw new ControlError({ code: 'secret-invalid', name: 'x', problem: { code: 'secret-empty' } });
       },
     }),
   );

@@ -72,7 +72,11 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
       case 'filter.add': {
         const { row, position } = parameters as { row: Partial<(typeof rows)[number]>; position?: number };
         if (row.destination === 'nonsense') {
-          throw { code: 'row-invalid', field: 'destination', detail: '"nonsense" is no address' };
+          throw {
+            code: 'row-invalid',
+            field: 'destination',
+            problem: { code: 'address-invalid', text: 'nonsense' },
+          };
         }
         const id = `filter-${nextRow++}`;
         const own = rows.filter(({ removable }) => removable);

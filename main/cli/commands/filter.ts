@@ -1,5 +1,6 @@
 // sealnic filter: the table that decides what is sealed, what passes and what is dropped.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { englishOf } from '../../control/english.ts';
 import type { Explanation, FilterRow, VerdictSample } from '../../control/values.ts';
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import type { Runner } from '../runner.ts';
@@ -105,7 +106,7 @@ export function filterLines(rows: readonly FilterRow[], style: Style): string[] 
     { title: 'BYTES', align: 'right' as const },
     { title: 'BY' },
     { title: 'FROM' },
-    { title: rows.some((row) => row.note !== undefined) ? 'NOTE' : '' },
+    { title: rows.some((row) => row.note !== undefined || row.problem !== undefined) ? 'NOTE' : '' },
   ];
   return formatTable(
     columns,
@@ -117,7 +118,9 @@ export function filterLines(rows: readonly FilterRow[], style: Style): string[] 
       formatBytes(row.hits.bytes),
       row.spi === undefined ? row.enforcedBy : `SA ${row.spi}`,
       row.origin,
-      style.faint(row.note ?? ''),
+      row.problem === undefined
+        ? style.faint(row.note ?? '')
+        : style.bad(`not in force: ${englishOf(row.problem)}`),
     ]),
   );
 }
@@ -211,7 +214,11 @@ function explanationLines(explanation: Explanation, style: Style): string[] {
   }[explanation.outcome === 'not-in-force' ? 'engine' : explanation.enforcedBy];
   return [
     `${packet}: ${styledAction(explanation.action, style)} (${consequence}${by})`,
-    `  row ${explanation.rowId} "${explanation.rowLabel}" of ${explanation.origin}: ${explanation.reason}`,
+    `  row ${explanation.rowId} "${englishOf(explanation.rowLabel)}" of ${explanation.origin}: ${englishOf(explanation.reason)}`,
+    ...explanation.passed.map(
+      ({ rowId, rowLabel, difference }) =>
+        `  not ${rowId} "${englishOf(rowLabel)}": ${englishOf(difference)}`,
+    ),
   ];
 }
 
@@ -234,7 +241,10 @@ function sampleLine(sample: VerdictSample, style: Style): string {
   const arrow = sample.direction === 'outbound' ? '↑' : '↓';
   const source = withPort(sample.source, sample.sourcePort);
   const destination = withPort(sample.destination, sample.destinationPort);
-  const row = sample.rowId === undefined ? '' : `  row ${sample.rowId} "${sample.rowLabel ?? ''}"`;
+  const row =
+    sample.rowId === undefined
+      ? ''
+      : `  row ${sample.rowId}${sample.rowLabel === undefined ? '' : ` "${englishOf(sample.rowLabel)}"`}`;
   const reason = sample.dropReason === undefined ? '' : style.bad(`  ${sample.dropReason}`);
   const action = styledAction(sample.action, style);
   return `${time} ${arrow} ${action} ${source} → ${destination} ${sample.protocol}${row}${reason}`;

@@ -1,4 +1,5 @@
 // A network configuration that changes nothing and remembers what was asked of it, for tests of the service.
+import type { ChangeMessage } from '../messages.ts';
 import type {
   DnsConfiguration,
   FailClosedConfiguration,
@@ -92,7 +93,7 @@ export class MemoryHostNetwork implements HostNetwork {
     return this.findings;
   }
 
-  async undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly string[]> {
+  async undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]> {
     this.#record({ name: 'undo', keepFailClosed });
     this.tunnel = undefined;
     this.dns = undefined;

@@ -275,7 +275,7 @@ class Peer implements AgreementParty, GatewayPeer {
   get protection(): Protection {
     return {
       association: this.association,
-      label: this.name,
+      label: { code: 'label-text', text: this.name },
       local: this.#local.map((selector) => selector.addresses),
       remote: this.#remote.map((selector) => selector.addresses),
     };

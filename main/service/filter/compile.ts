@@ -1,5 +1,7 @@
 // From the user's rows, the profiles' rows and what the connections protect to the one table that the engine decides
 // by, and to what the computer must do around it: route into the adapter, keep shut, leave to the system's firewall.
+
+import type { Message } from '../../control/messages.ts';
 import {
   type AddressPrefix,
   type AddressRange,
@@ -7,7 +9,7 @@ import {
   formatPrefix,
 } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
-import { FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
+import { describeRow, FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
 import { outsideDiscards, protectedRanges } from '../../engine/policy/protected.ts';
 import type { FilterRowText, PolicyAction, PolicyRow } from '../../engine/policy/row.ts';
 import type { DefaultRow, PolicyTable } from '../../engine/policy/table.ts';
@@ -28,8 +30,10 @@ export interface CompiledFilter {
   readonly table: PolicyTable;
   /** The text of each row of the table that was written as one, by row id. */
   readonly texts: ReadonlyMap<string, FilterRowText>;
+  /** What a person calls those rows that nobody wrote. */
+  readonly labels: ReadonlyMap<string, Message>;
   /** Rows that could not be used, with the reason; the packets they are about are decided by the rest. */
-  readonly unusable: ReadonlyMap<string, string>;
+  readonly unusable: ReadonlyMap<string, Message>;
   /** What enters the adapter. */
   readonly routed: readonly AddressPrefix[];
   /** What PROTECT rows touch: leaves with the virtual address. */
@@ -62,6 +66,7 @@ export function compileFilter(sources: FilterSources): CompiledFilter {
       ...defaults(sources.contributions),
     },
     texts: new Map(written.map(({ id, text }) => [id, text])),
+    labels: labelsOf(sources.contributions),
     unusable: new Map(
       written.flatMap(({ id, problem }) => (problem === undefined ? [] : [[id, problem] as const])),
     ),
@@ -77,7 +82,7 @@ interface WrittenRow {
   readonly id: string;
   readonly text: FilterRowText;
   readonly row: PolicyRow | undefined;
-  readonly problem: string | undefined;
+  readonly problem: Message | undefined;
 }
 
 /** The user's rows, then each profile's own. */
@@ -94,7 +99,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
       };
     } catch (error) {
       if (!(error instanceof FilterRowError)) throw error;
-      return { id, text, row: undefined, problem: error.message };
+      return { id, text, row: undefined, problem: error.problem };
     }
   };
   return [
@@ -105,29 +110,54 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
   ];
 }
 
+/** What a person calls the row of that id: its note, what it says, or what it stands for. */
+export function labelOf(filter: CompiledFilter, id: string): Message {
+  const known = filter.labels.get(id);
+  if (known !== undefined) return known;
+  const text = filter.texts.get(id);
+  return { code: 'label-text', text: text?.note ?? (text === undefined ? id : describeRow(text)) };
+}
+
+function labelsOf(contributions: readonly Contribution[]): ReadonlyMap<string, Message> {
+  return new Map<string, Message>([
+    [defaultInsideId, { code: 'label-default-inside' }],
+    [defaultOutsideId, { code: 'label-default-outside' }],
+    ...contributions.flatMap(({ profile, protections }): [string, Message][] => [
+      [`${profile}-local-network`, { code: 'label-local-network' }],
+      [`${profile}-uncarried`, { code: 'label-uncarried', profile }],
+      ...protections.map(({ association, label }): [string, Message] => [
+        `${profile}-${protectId(association)}`,
+        label,
+      ]),
+    ]),
+  ]);
+}
+
+function protectId(association: AssociationId): string {
+  return `protect-${association}`;
+}
+
 /** What a connection protects, less what never leaves the link. */
 function networkRows({ profile, localNetwork, protections }: Contribution): readonly PolicyRow[] {
-  const local = networkRow(profile, 'local-network', 'the local network', 'BYPASS', localNetwork, {
+  const local = networkRow(profile, 'local-network', 'BYPASS', localNetwork, {
     allowInbound: true,
     origin: 'built-in',
   });
-  const shielded = protections.flatMap(({ association, label, local: own, remote }) =>
-    networkRow(profile, `protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
+  const shielded = protections.flatMap(({ association, local: own, remote }) =>
+    networkRow(profile, protectId(association), 'PROTECT', remote, { association, local: own }),
   );
   return [...local, ...shielded];
 }
 
 /** What a connection should protect but cannot carry. */
 function uncarriedRows({ profile, uncarried }: Contribution): readonly PolicyRow[] {
-  const label = `what ${profile} should protect but its gateway does not carry`;
-  return networkRow(profile, 'uncarried', label, 'DISCARD', uncarried, {});
+  return networkRow(profile, 'uncarried', 'DISCARD', uncarried, {});
 }
 
 /** No row where there are no addresses: an empty list would match any. */
 function networkRow(
   profile: string,
   id: string,
-  label: string,
   action: PolicyAction,
   remote: readonly AddressRange[],
   change: Partial<PolicyRow>,
@@ -142,7 +172,8 @@ function networkRow(
     local: [],
     origin: `profile ${profile}`,
   };
-  return [{ id: `${profile}-${id}`, label, action, remote, ...common, ...change }];
+  const whole = `${profile}-${id}`;
+  return [{ id: whole, label: whole, action, remote, ...common, ...change }];
 }
 
 /**
@@ -175,13 +206,13 @@ function defaults(contributions: readonly Contribution[]): {
   return {
     defaultInside: {
       id: defaultInsideId,
-      label: 'default for protected destinations',
+      label: defaultInsideId,
       action: action ?? 'DISCARD',
       association,
     },
     defaultOutside: {
       id: defaultOutsideId,
-      label: 'default for all other destinations',
+      label: defaultOutsideId,
       action: action ?? 'BYPASS',
       association,
     },

@@ -17,6 +17,7 @@ import { FilterRowError, formatRow, parseRow } from '../../engine/policy/parse-r
 import type { PolicyAction } from '../../engine/policy/row.ts';
 import { selectorsContain } from '../../engine/policy/selector.ts';
 import type { HostNetwork } from '../../host/network.ts';
+import { labelOf } from '../filter/compile.ts';
 import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
@@ -46,11 +47,11 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
   };
   const rows = filter.table.rows.map((row): FilterRow => {
     const profile = row.action === 'PROTECT' ? parts.profileOf(row.association) : undefined;
-    const { action, source, destination, protocol, sourcePorts, destinationPorts } =
+    const { action, source, destination, protocol, sourcePorts, destinationPorts, allowInbound, note } =
       filter.texts.get(row.id) ?? formatRow(row, profile);
     return {
       id: row.id,
-      label: row.label,
+      label: labelOf(filter, row.id),
       origin: row.origin,
       action,
       source,
@@ -58,7 +59,9 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
       protocol,
       ...(sourcePorts !== undefined && { sourcePorts }),
       ...(destinationPorts !== undefined && { destinationPorts }),
+      ...(allowInbound === true && { allowInbound }),
       ...(profile !== undefined && { profile }),
+      ...(note !== undefined && filter.texts.has(row.id) && { note }),
       hits: hitsOf(row.id),
       ...boundTo(tunnel, row.action, row.association),
       enforcedBy: inFirewall.has(row.id) ? 'firewall' : 'engine',
@@ -69,7 +72,8 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
     const text = filter.texts.get(id)!;
     return {
       id,
-      label: `not in force: ${problem}`,
+      label: labelOf(filter, id),
+      problem,
       origin: parts.userFilter.rows.some((row) => row.id === id) ? 'filter' : 'profile',
       ...text,
       hits: nothing,
@@ -80,7 +84,7 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
   const defaults = [filter.table.defaultInside, filter.table.defaultOutside].map(
     (row): FilterRow => ({
       id: row.id,
-      label: row.label,
+      label: labelOf(filter, row.id),
       origin: 'default',
       action: row.action,
       source: 'any',
@@ -108,8 +112,8 @@ export async function addRow(
     });
   } catch (error) {
     if (!(error instanceof FilterRowError)) throw error;
-    if (error.code === 'invalid') {
-      throw new ControlError({ code: 'row-invalid', field: error.field, detail: error.message });
+    if (!error.idle) {
+      throw new ControlError({ code: 'row-invalid', field: error.field, problem: error.problem });
     }
   }
   const { id } = userFilter.add(row, position);
@@ -165,9 +169,14 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
     action: found.action,
     outcome: outcomeOf(tunnel, packet, found.action, found.association),
     rowId: found.id,
-    rowLabel: found.label,
+    rowLabel: labelOf(filter, found.id),
     origin: row?.origin ?? 'default',
-    reason: [found.words, ...found.passed.map(({ label, words }) => `not "${label}": ${words}`)].join('; '),
+    reason: found.reason,
+    passed: found.passed.map(({ id, difference }) => ({
+      rowId: id,
+      rowLabel: labelOf(filter, id),
+      difference,
+    })),
     ...(profile !== undefined && { profile }),
     ...(bound.spi !== undefined && { spi: bound.spi }),
     enforcedBy: enforcerOf(tunnel, packet, found.id),
@@ -216,7 +225,11 @@ function protocolOf({ protocol, destinationPort }: MethodParameters<'filter.expl
   const text = protocol ?? (destinationPort === undefined ? 'icmp' : 'tcp');
   const number = parseProtocol(text);
   if (number === undefined) {
-    throw new ControlError({ code: 'row-invalid', field: 'protocol', detail: `"${text}" is no protocol` });
+    throw new ControlError({
+      code: 'row-invalid',
+      field: 'protocol',
+      problem: { code: 'protocol-unknown', text },
+    });
   }
   return number;
 }
@@ -240,7 +253,11 @@ async function sourceOf(
   if (source !== undefined) {
     const address = parseAddress(source);
     if (address === undefined) {
-      throw new ControlError({ code: 'row-invalid', field: 'source', detail: `"${source}" is no address` });
+      throw new ControlError({
+        code: 'row-invalid',
+        field: 'source',
+        problem: { code: 'address-invalid', text: source },
+      });
     }
     return address;
   }

@@ -18,7 +18,7 @@ export function putSecret(
     store.put(kind, name, secret, { owner: caller.uid });
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error;
-    throw new ControlError({ code: 'secret-invalid', name, detail: error.message });
+    throw new ControlError({ code: 'secret-invalid', name, problem: error.detail });
   } finally {
     secret.fill(0);
   }

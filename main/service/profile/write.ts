@@ -12,12 +12,11 @@ import {
 } from './proposal.ts';
 
 /**
- * TOML that parseProfile reads back to an equal profile. `remarks` become comments at the top, one line each. Lifetimes
- * are written by their hard limits; soft ones are always 90 % of them.
+ * TOML that parseProfile reads back to an equal profile. Lifetimes are written by their hard limits; soft ones are always
+ * 90 % of them.
  */
-export function formatProfile(profile: Profile, remarks: readonly string[] = []): string {
-  const comments = remarks.map((remark) => `# ${remark.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}\n`).join('');
-  return `${comments}${comments === '' ? '' : '\n'}${stringify(toTable(profile))}\n`;
+export function formatProfile(profile: Profile): string {
+  return `${stringify(toTable(profile))}\n`;
 }
 
 function toTable(profile: Profile): TomlTable {

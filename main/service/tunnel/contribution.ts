@@ -1,5 +1,6 @@
 // What one connection contributes to the tunnel that all connections of the service share: filter rows, addresses,
 // names servers, and what must stay shut. The tunnel composes the contributions and applies the difference.
+import type { Message } from '../../control/messages.ts';
 import type { AddressRange, Endpoint, IpAddress } from '../../engine/packet/address.ts';
 import type { FilterRowText, PolicyAction } from '../../engine/policy/row.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
@@ -53,7 +54,7 @@ export interface Underlay {
 export interface Protection {
   readonly association: AssociationId;
   /** What a person reads in `filter list`. */
-  readonly label: string;
+  readonly label: Message;
   /** Empty: any. */
   readonly local: readonly AddressRange[];
   readonly remote: readonly AddressRange[];

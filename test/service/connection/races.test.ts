@@ -241,8 +241,8 @@ test('after a down that failed, up and repair work too', async () => {
   terminal.host.failures.set('removeDns', new Error('busy'));
   await assert.rejects(terminal.connections.down('office'));
   terminal.host.findings = [
-    { code: 'a', severity: 'good', text: 'a', repairable: false },
-    { code: 'b', severity: 'problem', text: 'b', repairable: true },
+    { code: 'a', severity: 'good', message: { code: 'nothing-left' }, repairable: false },
+    { code: 'b', severity: 'problem', message: { code: 'lockdown-left' }, repairable: true },
   ];
   const { findings } = await repairComputer(terminal.host, terminal.tunnel, terminal.connections);
   assert.deepEqual(
