@@ -9,6 +9,7 @@ import type {
 } from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
+import { conflictWords } from './conflict-words.ts';
 
 export interface Words {
   /** What happened and why: one sentence. */
@@ -87,9 +88,18 @@ export function wordsOf(failure: ControlFailure): Words {
       };
     case 'connection-exists':
       return {
-        what: `"${failure.profile}" is connected, and stands in the way.`,
-        next: `Disconnect it first: sealnic down ${quoted(failure.profile)}`,
+        what: `"${failure.profile}" answers already, and there is one gateway at a time.`,
+        next: `End it first: sealnic down ${quoted(failure.profile)}`,
       };
+    case 'gateway-first':
+      return {
+        what: `"${failure.profile}" cannot answer beside "${failure.other}": a gateway is brought up first.`,
+        next: `sealnic down ${quoted(failure.other)}; sealnic up ${quoted(failure.profile)}; sealnic up ${quoted(failure.other)}`,
+      };
+    case 'networks-overlap':
+    case 'address-taken':
+    case 'defaults-differ':
+      return conflictWords(failure.profile, failure);
 
     case 'row-invalid':
       return rowWords(failure.field, failure.problem);
@@ -159,6 +169,10 @@ export function connectionWords(profile: string, failure: Failure): Words {
   const name = quoted(profile);
   const check = (key: string) => `Check ${key} in the profile: sealnic profiles show ${name}`;
   switch (failure.code) {
+    case 'networks-overlap':
+    case 'address-taken':
+    case 'defaults-differ':
+      return conflictWords(profile, failure);
     case 'requested':
       return { what: `"${profile}" was disconnected on request.` };
     case 'no-answer':
@@ -404,6 +418,7 @@ function because(detail: string | undefined): string {
   return detail === undefined || detail === '' ? '' : ` (${detail})`;
 }
 
-function quoted(name: string): string {
+/** As a shell takes it. */
+export function quoted(name: string): string {
   return /^[\w.@-]+$/.test(name) ? name : `'${name}'`;
 }

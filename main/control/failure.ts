@@ -86,6 +86,14 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('captive-portal'), url: z.string().optional() }),
   /** The computer slept, and the gateway knew nothing of the connection any more. */
   z.object({ code: z.literal('woke-up'), sleptSeconds: z.number() }),
+  /** Only after agreement: what the gateway carries, or the address that it assigned, is another connection's. */
+  z.object({
+    code: z.literal('networks-overlap'),
+    other: z.string(),
+    prefixes: z.array(z.string()),
+  }),
+  z.object({ code: z.literal('address-taken'), other: z.string(), address: z.string() }),
+  z.object({ code: z.literal('defaults-differ'), other: z.string() }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
@@ -132,8 +140,25 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
-  /** Another connection stands in the way. */
+  /** Another gateway of ours stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
+  /** `other` is up and protects these already (the first of them). */
+  z.object({
+    code: z.literal('networks-overlap'),
+    profile: z.string(),
+    other: z.string(),
+    prefixes: z.array(z.string()),
+  }),
+  z.object({
+    code: z.literal('address-taken'),
+    profile: z.string(),
+    other: z.string(),
+    address: z.string(),
+  }),
+  /** They state different defaults for what no row matches. */
+  z.object({ code: z.literal('defaults-differ'), profile: z.string(), other: z.string() }),
+  /** A gateway of ours must be up before `other`, whose sockets cannot answer. */
+  z.object({ code: z.literal('gateway-first'), profile: z.string(), other: z.string() }),
 
   z.object({ code: z.literal('row-invalid'), field: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('row-not-found'), id: z.string() }),

@@ -21,6 +21,7 @@ export const messageParameters = {
   'icmp-type-invalid': ['text'],
   'protect-needs-profile': [],
   'protecting-profile-unknown': ['profile'],
+  'protected-by-others': [],
   'address-invalid': ['text'],
   'position-beyond-end': ['count'],
   'row-fits': [],

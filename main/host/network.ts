@@ -10,8 +10,9 @@ export interface TunnelConfiguration {
   readonly addresses: readonly string[];
   /** What enters the adapter. "0.0.0.0/0" and "::/0" for everything. */
   readonly routedPrefixes: readonly string[];
-  /** Of those, the destinations whose source shall be the virtual address; the others keep the real one. */
-  readonly protectedPrefixes: readonly string[];
+  /** Of those, the destinations whose source shall be one of the adapter's or another own address; all others, and those
+   * without a source, keep the one that the system would choose without a tunnel. */
+  readonly sources: readonly { readonly prefix: string; readonly source: string | undefined }[];
   /** Packets with this mark (our own) are never routed into the adapter. */
   readonly mark: number;
   readonly routingTable: number;
@@ -29,17 +30,19 @@ export interface FailClosedConfiguration {
    */
   readonly tappedPrefixes?: readonly string[] | undefined;
   /**
-   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPort`, and as ESP without UDP,
+   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPorts`, and as ESP without UDP,
    * passes, and gets our mark so that a strict reverse path filter lets it in. Without them (and without
    * `underlayPorts`) a tunnel whose protected prefixes cover its own gateway hears nothing.
    */
   readonly gateways?: readonly string[] | undefined;
-  readonly gatewayPort?: number | undefined;
+  readonly gatewayPorts?: readonly number[] | undefined;
   /**
    * Local UDP ports of our underlay sockets, where they are known (a responder's 500 and 4500): the same, whoever
-   * sends. Where no gateways are named, the same for ESP without UDP.
+   * sends.
    */
   readonly underlayPorts?: readonly number[] | undefined;
+  /** A gateway of ours waits there: ESP without UDP may come from anyone too. */
+  readonly answersAnyone?: boolean | undefined;
   /** Resolvers that root may ask although a protected prefix covers them, to find the gateway's address by its name. */
   readonly nameServers?: readonly string[] | undefined;
   /** Anything to these on another link is dropped. */
@@ -57,8 +60,11 @@ export interface FailClosedConfiguration {
   readonly rulePriority: number;
   /** DISCARD rows that no PROTECT row touches: enforced by the system's firewall, counters read back. */
   readonly discardRows: readonly FirewallRow[];
-  /** Keep it over a restart of the computer, from before the network comes up, until `removeFailClosed`. */
-  readonly lockdown?: boolean | undefined;
+  /**
+   * Of the protected prefixes, what stays shut over a restart of the computer, from before the network comes up, until
+   * `removeFailClosed`; absent: nothing.
+   */
+  readonly lockdown?: readonly string[] | undefined;
   /** Name of the firewall table, "sealnic" by default, so that several services can live side by side. */
   readonly tableName: string;
 }

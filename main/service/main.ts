@@ -221,8 +221,11 @@ async function serve(
   });
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   await undoEarlier();
-  await tunnel.refresh();
   tunnel.prepare();
+  // All in one go, so that the first one's block is every one's.
+  const broughtUp = wanted.all.map((connection) => bringUpAgain(connection));
+  if (broughtUp.includes(false)) tunnel.keepEarlier();
+  await tunnel.refresh().catch((error: Error) => log('error', `the filter: ${error.message}`));
   const watch = host.watchTerminal(() => {
     connections
       .networkChanged()
@@ -232,7 +235,6 @@ async function serve(
     log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
     connections.wokeUp(sleptMilliseconds);
   });
-  for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
   for (const name of [...options.up, ...gateway]) {
@@ -264,8 +266,8 @@ async function serve(
   }
 
   /** A profile that has been spoilt or removed since is taken as it was: it stays in force until the user says down. */
-  function bringUpAgain({ profile: name, owner, text }: WantedConnection): void {
-    attempt(name, () => {
+  function bringUpAgain({ profile: name, owner, text }: WantedConnection): boolean {
+    return attempt(name, () => {
       let profile: Profile;
       try {
         profile = profiles.load(name);
@@ -279,11 +281,13 @@ async function serve(
     });
   }
 
-  function attempt(name: string, bringUp: () => void): void {
+  function attempt(name: string, bringUp: () => void): boolean {
     try {
       bringUp();
+      return true;
     } catch (error) {
       log('error', `${name} cannot be brought up: ${messageOf(error)}`);
+      return false;
     }
   }
 }

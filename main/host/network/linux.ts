@@ -70,8 +70,12 @@ class LinuxHostNetwork implements HostNetwork {
           await Promise.all([loadRuleset(ruleset, neighbours), makeIpChanges(routes)]);
         },
       );
-      if (configuration.lockdown) installLockdown(this.#lockdownPlaces, ruleset);
-      else this.#removeLockdown();
+      const { lockdown } = configuration;
+      if (lockdown === undefined) this.#removeLockdown();
+      else {
+        const atBoot = { ...configuration, protectedPrefixes: lockdown, tappedPrefixes: [] };
+        installLockdown(this.#lockdownPlaces, rulesetText(atBoot, local));
+      }
     });
   }
 

@@ -85,7 +85,9 @@ export class MemoryHostNetwork implements HostNetwork {
     for (const changed of [...this.#watchers]) changed();
   }
 
-  async routeTo(): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
+  async routeTo(
+    _address: string,
+  ): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
     return this.route;
   }
 

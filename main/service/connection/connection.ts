@@ -14,8 +14,10 @@ import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { Profile } from '../profile/contract.ts';
+import type { StatedContribution } from '../tunnel/contribution.ts';
+import type { Conflict } from '../tunnel/overlap.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -25,18 +27,19 @@ import {
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
+import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
-export interface ConnectionSurroundings {
+export interface ConnectionSurroundings extends ReachSurroundings {
   readonly tunnel: Tunnel;
   readonly authenticator: Authenticator;
-  /** Addresses of the gateway's name, preferred first. `nameServers`: whom the computer asks outside the tunnel. */
-  resolve(name: string, nameServers: Tunnel['nameServers']): Promise<readonly IpAddress[]>;
   /** Throws CredentialError. */
   ikeConfiguration(
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
   ): IkeConfiguration;
+  /** Why the connection cannot have this beside the others. */
+  conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
@@ -127,7 +130,28 @@ export class Connection implements AgreementParty {
     return this.#carried;
   }
 
+  /** What it has of the tunnel now, or would have. */
+  get contribution(): StatedContribution {
+    return clientContribution(this.profile, this.#now);
+  }
+
+  get #now(): ClientConnectionNow {
+    const { everConnected, phase, attempts } = this.#model;
+    return {
+      association: this.association,
+      carried: this.#carried,
+      reached: this.#reached,
+      virtualAddresses: this.#virtualAddresses,
+      dnsServers: this.#dnsServers,
+      encapsulation: this.#encapsulation,
+      sealing: this.#childInstalled,
+      everConnected,
+      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
+    };
+  }
+
   up(): void {
+    this.#surroundings.tunnel.announce(this.contribution);
     this.#dispatch({ type: 'up' });
   }
 
@@ -230,6 +254,7 @@ export class Connection implements AgreementParty {
     acceptPassword(this.#password, (text) =>
       this.#surroundings.log('warning', `${this.profile.name}: ${text}`),
     );
+    if (this.#refuses({ virtualAddresses: details.virtualAddresses })) return;
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
     this.#dnsServers = details.dns;
@@ -241,6 +266,7 @@ export class Connection implements AgreementParty {
     direction: 'inbound' | 'outbound' | 'both',
   ): void {
     if (direction === 'inbound') return;
+    if (this.#refuses({ carried: child.remoteSelectors.map(({ addresses }) => addresses) })) return;
     this.#encapsulation = child.encapsulation;
     this.#localFamilies = new Set(child.localSelectors.map(({ addresses }) => addresses.first.family));
     const isNew = this.#learnSelectors(child.remoteSelectors);
@@ -365,9 +391,9 @@ export class Connection implements AgreementParty {
   async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
     const opening = this.#openTunnel();
     // A look-up may take long: what is protected is shut before.
-    const shutting = this.#namesGateway ? this.#contribute() : undefined;
+    const shutting = namesGateway(this.profile) ? this.#contribute() : undefined;
     shutting?.then(shut, shut);
-    const reaching = this.#reach();
+    const reaching = reachGateway(this.profile, this.#model.attempts, this.#surroundings);
     const [reached] = await Promise.allSettled([reaching, opening, shutting]);
     if (!isCurrent()) return;
     this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
@@ -376,19 +402,6 @@ export class Connection implements AgreementParty {
     shut();
     await opening;
     if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
-  }
-
-  get #namesGateway(): boolean {
-    return parseAddress(this.profile.gateway.address ?? '') === undefined;
-  }
-
-  /** With every attempt another one of the gateway's addresses comes first. */
-  async #reach(): Promise<ReachableGateway | undefined> {
-    const { tunnel } = this.#surroundings;
-    const addresses = await this.#resolveGateway();
-    const first = this.#model.attempts % Math.max(1, addresses.length);
-    const inOrder = [...addresses.slice(first), ...addresses.slice(0, first)];
-    return tunnel.firstReachable(inOrder, this.profile.gateway.port);
   }
 
   async #openTunnel(): Promise<void> {
@@ -401,18 +414,9 @@ export class Connection implements AgreementParty {
 
   async #contribute(): Promise<void> {
     try {
-      await this.#surroundings.tunnel.contribute(this.#contribution());
+      await this.#surroundings.tunnel.contribute(this.contribution);
     } catch (error) {
       throw new ConnectionProblem({ code: 'network-failed', detail: describe(error) });
-    }
-  }
-
-  async #resolveGateway(): Promise<readonly IpAddress[]> {
-    const name = this.profile.gateway.address ?? '';
-    try {
-      return await this.#surroundings.resolve(name, this.#surroundings.tunnel.nameServers);
-    } catch {
-      throw new ConnectionProblem({ code: 'name-not-resolved', name });
     }
   }
 
@@ -487,23 +491,20 @@ export class Connection implements AgreementParty {
 
   /** The tunnel follows what is known now. */
   #amend(): void {
-    this.#surroundings.tunnel.amend(this.#contribution()).catch((error: unknown) => {
+    this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
     });
   }
 
-  #contribution() {
-    const { everConnected, phase, attempts } = this.#model;
-    return clientContribution(this.profile, {
-      association: this.association,
-      carried: this.#carried,
-      reached: this.#reached,
-      virtualAddresses: this.#virtualAddresses,
-      dnsServers: this.#dnsServers,
-      encapsulation: this.#encapsulation,
-      sealing: this.#childInstalled,
-      everConnected,
-      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
-    });
+  /** Closes what was agreed where it cannot be beside what another connection has. */
+  #refuses(agreed: Partial<ClientConnectionNow>): boolean {
+    const failure = this.#surroundings.conflict(
+      clientContribution(this.profile, { ...this.#now, ...agreed }),
+    );
+    if (failure === undefined) return false;
+    this.#surroundings.log('warning', `${this.profile.name}: ${failure.code} (${failure.other})`);
+    this.#releaseIke(false);
+    this.#dispatch({ type: 'closed', reason: failure });
+    return true;
   }
 }

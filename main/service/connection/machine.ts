@@ -87,6 +87,9 @@ const refusals = new Set<Failure['code']>([
   'refused-by-peer',
   'prompt-cancelled',
   'prompt-timed-out',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
 
 /** Only somebody who says `up` or `retry` can mend it; trying again might lock an account. */

@@ -7,7 +7,8 @@ import type { Tunnel } from '../tunnel/tunnel.ts';
 
 /** Problems first. */
 export async function checkComputer(host: HostNetwork, tunnel: Tunnel): Promise<Finding[]> {
-  const findings = await host.check({ inUse: tunnel.session !== undefined });
+  const inUse = tunnel.session !== undefined || tunnel.state.firewallInForce;
+  const findings = await host.check({ inUse });
   const rank = { problem: 0, warning: 1, good: 2 };
   return findings
     .map(({ changes, ...finding }) => ({ ...finding, ...(changes && { changes: [...changes] }) }))
@@ -24,7 +25,10 @@ export async function repairComputer(
   manager: ConnectionManager,
 ): Promise<{ repaired: Message[]; findings: Finding[] }> {
   const inUse = manager.connections.some(({ model }) => !model.wantsDown) || manager.gateways.length > 0;
+  const { firewallInForce } = tunnel.state;
   const repaired = inUse ? [] : await host.undo({ keepFailClosed: false });
   if (!inUse) for (const { profile } of manager.connections) await manager.down(profile.name);
+  // The user's own rows hold while the service runs.
+  if (!inUse && firewallInForce) await tunnel.applyAnew();
   return { repaired: [...repaired], findings: await checkComputer(host, tunnel) };
 }

@@ -167,7 +167,7 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
     protocol: protocolName(packet.protocol),
     ...(ports && { sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }),
     action: found.action,
-    outcome: outcomeOf(tunnel, packet, found.action, found.association),
+    outcome: outcomeOf(tunnel, packet, found),
     rowId: found.id,
     rowLabel: labelOf(filter, found.id),
     origin: row?.origin ?? 'default',
@@ -184,19 +184,24 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
 }
 
 function enforcerOf(tunnel: Tunnel, { destination }: FiveTuple, rowId: string): Explanation['enforcedBy'] {
-  const { filter, interfaceName } = tunnel.state;
-  if (interfaceName === undefined) return 'nobody';
-  if (filter.routed.some((prefix) => rangeContains(prefixToRange(prefix), destination))) return 'engine';
-  return filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
+  const { filter, interfaceName, firewallInForce } = tunnel.state;
+  if (
+    interfaceName !== undefined &&
+    filter.routed.some((prefix) => rangeContains(prefixToRange(prefix), destination))
+  )
+    return 'engine';
+  return firewallInForce && filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
 }
 
 function outcomeOf(
   tunnel: Tunnel,
   { protocol, destination, destinationPort }: FiveTuple,
-  action: PolicyAction,
-  association: number,
+  { action, association, id }: { action: PolicyAction; association: number; id: string },
 ): Explanation['outcome'] {
-  if (tunnel.state.interfaceName === undefined) return 'not-in-force';
+  const { interfaceName, firewallInForce, filter } = tunnel.state;
+  // Without a connection the firewall has the user's rows all the same.
+  const byFirewall = firewallInForce && filter.firewallRows.some((row) => row.id === id);
+  if (interfaceName === undefined && !byFirewall) return 'not-in-force';
   if (action !== 'PROTECT') return action === 'BYPASS' ? 'passed' : 'dropped';
   const outbound = outboundOf(tunnel, association);
   if (outbound === undefined) return 'waits-for-agreement';

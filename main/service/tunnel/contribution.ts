@@ -36,6 +36,15 @@ export interface Contribution {
   readonly dnsServers: readonly IpAddress[];
   /** Inner packet size, bytes; undefined: whatever fits the link. */
   readonly mtu: number | undefined;
+  /** Of a gateway of ours; absent for a client. */
+  readonly gatewayRole?: GatewayRole | undefined;
+}
+
+export interface GatewayRole {
+  /** What its peers may come to have: nobody else's, also while none of them is there. */
+  readonly reserved: readonly AddressRange[];
+  /** What peers may reach: an own address in it is the one to speak to them from. */
+  readonly offered: readonly AddressRange[];
 }
 
 /** What a connection states; the local network is the tunnel's to know. */

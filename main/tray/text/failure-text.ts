@@ -111,7 +111,9 @@ type Values = Readonly<Record<string, string | number>>;
 
 function valuesOf(failure: object): Values {
   return Object.fromEntries(
-    Object.entries(failure).filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
+    Object.entries(failure)
+      .map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : value])
+      .filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
   );
 }
 

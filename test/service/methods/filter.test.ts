@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { UserFilter } from '../../../main/service/filter/user-filter.ts';
+import { repairComputer } from '../../../main/service/methods/doctor.ts';
 import {
   addRow,
   explain,
@@ -109,12 +110,42 @@ test('explain names the row that decides, and who enforces it', async () => {
   });
 });
 
-test('with nothing connected, no row is in force, and explain says so', async () => {
-  await addRow(parts, { row: { ...web, action: 'DISCARD' } });
-  const { explanations } = await explain(parts, {
-    destination: '10.1.0.7',
-    protocol: 'tcp',
-    destinationPort: 80,
+test('with nothing connected, the firewall enforces what the user discards, and explain says so', async () => {
+  const decided = async () => {
+    const asked = { destination: '10.1.0.7', protocol: 'tcp', destinationPort: 80 };
+    return (await explain(parts, asked)).explanations[0];
+  };
+  const { host } = office.terminal;
+  const { id } = await addRow(parts, { row: { ...web, action: 'DISCARD' } });
+  assert.deepEqual(
+    host.failClosed?.discardRows.map((row) => row.id),
+    [id],
+  );
+  assert.deepEqual(host.failClosed?.protectedPrefixes, []);
+  assert.partialDeepStrictEqual(await decided(), {
+    action: 'DISCARD',
+    outcome: 'dropped',
+    enforcedBy: 'firewall',
   });
-  assert.partialDeepStrictEqual(explanations[0], { action: 'DISCARD', outcome: 'not-in-force' });
+  await startGateway(office);
+  await connect(office);
+  await office.terminal.connections.down('office');
+  assert.deepEqual(
+    host.failClosed?.discardRows.map((row) => row.id),
+    [id],
+    'after down too',
+  );
+  assert.deepEqual(host.failClosed?.protectedPrefixes, []);
+  await removeRow(parts, id);
+  assert.equal(host.failClosed, undefined);
+  assert.partialDeepStrictEqual(await decided(), { action: 'BYPASS', outcome: 'not-in-force' });
+});
+
+test('what the firewall has of the user goes with the service, and comes back after a repair', async () => {
+  const { host, tunnel, connections } = office.terminal;
+  await addRow(parts, { row: { ...web, action: 'DISCARD' } });
+  await repairComputer(host, tunnel, connections);
+  assert.equal(host.failClosed?.discardRows.length, 1);
+  await tunnel.abandon();
+  assert.equal(host.failClosed, undefined);
 });

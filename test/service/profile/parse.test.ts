@@ -251,7 +251,7 @@ test('what is missing is told at the table that lacks it', () => {
     'office.toml:1:2: gateway.address: is missing: the name or address of the gateway',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nsecret = "x"\n'), [
-    'office.toml:1:2: authentication.method: is missing; it should be one of "psk", "certificate"',
+    'office.toml:1:2: authentication.method: is missing; it may be one of "psk", "certificate", "eap"',
   ]);
 });
 
