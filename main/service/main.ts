@@ -159,7 +159,7 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials),
+    authenticator: new Authenticator(credentials, { prompts, secrets }),
     resolve: resolveName,
     ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
       ikeConfigurationOf(profile, association, localAddress, credentials),

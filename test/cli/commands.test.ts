@@ -1,6 +1,6 @@
 // What each command asks of the service and prints, for people and as JSON.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -210,6 +210,29 @@ p1  PROTECT  terminal → 10.1.0.0/16           68 628  60.8 MiB  SA c0ffee01  p
 u1  DISCARD  terminal → 203.0.113.25 tcp 25       12     720 B  firewall     filter          mail only through the office
 `,
   );
+});
+
+test('filter replace and move', async () => {
+  const replaced = await run(
+    'filter replace u1 bypass --to 10.1.0.9 --protocol tcp --port 80 --allow-inbound'.split(' '),
+  );
+  assert.deepEqual(replaced.calls[0]?.parameters, {
+    id: 'u1',
+    row: {
+      source: 'terminal',
+      destination: '10.1.0.9',
+      protocol: 'tcp',
+      destinationPorts: '80',
+      action: 'BYPASS',
+      allowInbound: true,
+    },
+  });
+  assert.equal(replaced.output, 'Replaced row u1.\n');
+  const moved = await run(['filter', 'move', 'u1', '2']);
+  assert.deepEqual(moved.calls[0]?.parameters, { id: 'u1', position: 2 });
+  const wrong = await run(['filter', 'add', 'DISCARD', '--allow-inbound']);
+  assert.equal(wrong.exitCode, 2);
+  assert.match(wrong.errors, /--allow-inbound goes with BYPASS only/);
 });
 
 test('filter add says all that a row can say', async () => {
@@ -433,3 +456,51 @@ async function until(
 function hex(text: string): string {
   return Buffer.from(text).toString('hex');
 }
+
+test('log shows levels, searches and counts', async () => {
+  const { output, calls } = await run(['log', '--level', 'warning']);
+  assert.equal(
+    output,
+    '2026-06-12T07:59:01.000Z warning office: alice@example.org at 198.51.100.1 is slow\n',
+  );
+  assert.deepEqual(calls[0]?.parameters, { after: 0, limit: 2000, level: 'warning', everything: true });
+  assert.equal((await run(['log', '--search', 'CONNECT'])).output.split('\n').length, 2);
+  assert.match((await run(['log', '-n', '1'])).output, /slow/);
+  assert.equal((await run(['log', '--own'])).calls.length, 1);
+  assert.equal(JSON.parse((await run(['log', '--json'])).output).lines[1].level, 'warning');
+  assert.equal((await run(['log', '--level', 'loud'])).exitCode, 2);
+});
+
+test('log --follow goes on after what was shown, until Ctrl-C', async () => {
+  const api = new FakeService({
+    'log.tail': ({ after }) => ({
+      lines: [{ sequence: after + 1, at: fixtureNow, level: 'info', text: `after ${after}` }],
+      newest: after + 1,
+    }),
+  });
+  await using fake = await runFake(api);
+  const world = fakeWorld({}, fake);
+  const ended = world.run('log', '--follow');
+  await world.terminal.saying('after 0');
+  while (world.scheduled.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  world.scheduled.shift()?.();
+  await world.terminal.saying('after 1');
+  for (const interrupted of world.terminal.interruptListeners) interrupted();
+  assert.equal(await ended, 0);
+});
+
+test('doctor --bundle writes an archive that the owner alone can read', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bundle-'));
+  try {
+    const { exitCode, output } = await run(['doctor', '--bundle', `${directory}/`]);
+    assert.equal(exitCode, 0);
+    const path = join(directory, 'sealnic-20260612-080000.zip');
+    assert.match(output, /status\.json/);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(readFileSync(path).subarray(0, 2), Buffer.from('PK'));
+    const refused = await run(['doctor', '--bundle', join(directory, 'nowhere', 'x.zip')]);
+    assert.equal(refused.exitCode, 2);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

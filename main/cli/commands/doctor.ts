@@ -8,13 +8,21 @@ import { type Finding, findingSchema } from '../../control/values.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
 import { type CommandContext, print } from '../terminal.ts';
+import { writeBundle } from './bundle.ts';
 
 export function addDoctorCommand(program: Command, run: Runner): void {
   program
     .command('doctor')
     .description('find out what is amiss on this computer')
     .option('--repair', 'undo what an earlier process left behind')
-    .action(run((context, options: { repair?: true }) => doctor(context, options.repair === true)));
+    .option('--bundle <file>', 'write what helps others to help, without secrets and names, as a ZIP archive')
+    .action(
+      run((context, options: { repair?: true; bundle?: string }) =>
+        options.bundle === undefined
+          ? doctor(context, options.repair === true)
+          : writeBundle(context, options.bundle),
+      ),
+    );
 }
 
 const reportSchema = z.object({
