@@ -1,4 +1,5 @@
 // Draws the live view: a model and a size in, lines out.
+import { englishOf } from '../../control/english.ts';
 import type { ConnectionStatus, FilterRow } from '../../control/values.ts';
 import { rowText, styledAction } from '../commands/filter.ts';
 import { headLine, troubleLines } from '../commands/status.ts';
@@ -157,7 +158,7 @@ function filterSection(model: LiveModel, style: Style): string[] {
 function rowCells(row: FilterRow, rate: number, style: Style): string[] {
   return [
     styledAction(row.action, style),
-    row.label,
+    englishOf(row.label),
     rowText(row),
     rate > 0 ? style.strong(formatCount(Math.max(1, rate))) : style.faint('·'),
     formatCount(row.hits.packets),

@@ -70,6 +70,7 @@ class Engine implements IkeEngine {
         this.#core.timers.runDue(this.#core.now);
         break;
       case 'psk':
+      case 'password':
       case 'signed':
       case 'peer-verified':
       case 'addresses-assigned':

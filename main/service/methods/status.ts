@@ -1,7 +1,7 @@
 // `status`: what every connection is doing, in the words of the control endpoint.
 import type { ConnectionStatus, Counters } from '../../control/values.ts';
 import type { IkeProposal, IkeSnapshot } from '../../engine/ike/contract.ts';
-import { formatAddress, formatEndpoint, formatPrefix, prefixToRange } from '../../engine/packet/address.ts';
+import { formatAddress, formatEndpoint, formatPrefix } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Gateway } from '../connection/gateway.ts';
@@ -65,7 +65,7 @@ export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatu
     details: {
       virtualAddresses: [],
       dns: [],
-      protectedPrefixes: tunnel.state.filter.protectedPrefixes.map(formatPrefix),
+      protectedPrefixes: tunnel.partOf(gateway.profile.name).share.toPrefixes().map(formatPrefix),
       ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
       ...(tunnel.state.mtu !== undefined && { mtu: tunnel.state.mtu }),
       counters: countersOf(tunnel.session?.data.snapshot()),
@@ -75,22 +75,24 @@ export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatu
 }
 
 /** By what is in force, not by what was meant to be. */
-function protectedTraffic({ model }: Connection, tunnel: Tunnel): ConnectionStatus['protectedTraffic'] {
+function protectedTraffic(
+  { model, profile }: Connection,
+  tunnel: Tunnel,
+): ConnectionStatus['protectedTraffic'] {
   if (model.state === 'connected' && model.phase === 'running') return 'sealed';
-  const { failClosed, routed } = tunnel.state;
-  return failClosed || routed ? 'blocked' : 'clear';
+  const part = tunnel.partOf(profile.name);
+  return part.failClosed || part.routed ? 'blocked' : 'clear';
 }
 
 /** What is sealed, and what is shut without being: the gateway leaves it out, or gave no address of its family. */
-function prefixes({ localFamilies }: Connection, tunnel: Tunnel) {
-  const { filter, uncarried } = tunnel.state;
-  const entering = new AddressSet(filter.protectedPrefixes.map(prefixToRange));
+function prefixes({ localFamilies, profile }: Connection, tunnel: Tunnel) {
+  const { share, uncarried } = tunnel.partOf(profile.name);
   const sealed = new AddressSet(
-    entering
+    share
       .subtract(new AddressSet(uncarried))
       .ranges.filter(({ first }) => localFamilies.size === 0 || localFamilies.has(first.family)),
   );
-  const rest = entering.subtract(sealed).toPrefixes();
+  const rest = share.subtract(sealed).toPrefixes();
   return {
     protectedPrefixes: sealed.toPrefixes().map(formatPrefix),
     ...(rest.length > 0 && { uncarriedPrefixes: rest.map(formatPrefix) }),

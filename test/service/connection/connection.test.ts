@@ -139,8 +139,10 @@ test('the packet that waits leaves with the address just assigned, also with ano
   const atInstallation: (string | undefined)[] = [];
   const install = thread.installOutbound.bind(thread);
   thread.installOutbound = (parameters) => {
-    const { virtual4 } = thread.translation;
-    atInstallation.push(virtual4 && formatAddress(virtual4));
+    const source = thread.translation.virtual?.find(
+      ({ association }) => association === parameters.association,
+    );
+    atInstallation.push(source && formatAddress(source.address));
     install(parameters);
   };
   thread.needAgreement(connection.association);

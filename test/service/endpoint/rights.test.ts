@@ -292,6 +292,11 @@ function exampleOf(name: MethodName): object {
     'profiles.validate': { fileName: 'a' },
     'profiles.remove': { profile: 'office' },
     'filter.add': { row: { source: 'any', destination: 'any', protocol: 'any', action: 'BYPASS' } },
+    'filter.replace': {
+      id: 'u1',
+      row: { source: 'any', destination: 'any', protocol: 'any', action: 'BYPASS' },
+    },
+    'filter.move': { id: 'u1', position: 0 },
     'filter.remove': { id: 'u1' },
     'filter.explain': { destination: '10.1.0.1' },
     'sa.rekey': { profile: 'office', layer: 'ike' },
