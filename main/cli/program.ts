@@ -10,6 +10,7 @@ import { AdvisedError, addConnectionCommands, UpError } from './commands/connect
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
 import { addKeyCommands } from './commands/keys.ts';
+import { addLogCommand } from './commands/log.ts';
 import { addProfileCommands } from './commands/profiles.ts';
 import { addPromptCommands } from './commands/prompts.ts';
 import { addSecretCommands } from './commands/secrets.ts';
@@ -79,6 +80,7 @@ function makeProgram(world: World, run: Runner): Command {
   addPromptCommands(program, run);
   addCaptureCommand(program, run);
   addDoctorCommand(program, run);
+  addLogCommand(program, run);
   addTerminalCommand(program, run);
   addServiceCommands(program, run);
   return program;

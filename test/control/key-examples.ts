@@ -1,7 +1,7 @@
 // Parameters for each method of vaults and keys, as a client may send them.
 import type { MethodName } from '../../main/control/schema.ts';
 
-export function keyExamples(): { [Name in MethodName]?: unknown } {
+export function keyExamples(): { [Name in MethodName]?: object } {
   const vault = 'Travel';
   const id = 'ab'.repeat(16);
   const protector = { type: 'passphrase', label: 'mine' };

@@ -15,7 +15,8 @@ export function ikeConfigurationOf(
   owner?: number,
 ): IkeConfiguration {
   const { authentication } = profile;
-  if (authentication.method === 'psk') return ikeConfigurationFor(profile, { association, localAddress });
+  if (authentication.method !== 'certificate')
+    return ikeConfigurationFor(profile, { association, localAddress });
   return ikeConfigurationFor(profile, {
     association,
     localAddress,

@@ -87,10 +87,15 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'prompt-cancelled',
+  'prompt-timed-out',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
 
-/** Only a person changes these: the same attempt again would ask the same question again. */
-const needsPerson = new Set<Failure['code']>([
+/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account, or ask the same again. */
+const onlyByPerson = new Set<Failure['code']>([
   'vault-locked',
   'medium-removed',
   'vault-rolled-back',
@@ -98,6 +103,11 @@ const needsPerson = new Set<Failure['code']>([
   'prompt-cancelled',
   'prompt-timed-out',
 ]);
+
+function needsPerson(failure: Failure): boolean {
+  if (failure.code === 'authentication-failed') return failure.problem !== undefined;
+  return onlyByPerson.has(failure.code);
+}
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
@@ -109,7 +119,7 @@ const followsNetwork = new Set<ConnectionPhase>([
 ]);
 
 function staysStopped(why: Failure | undefined): boolean {
-  return why !== undefined && (refusals.has(why.code) || needsPerson.has(why.code));
+  return why !== undefined && (refusals.has(why.code) || needsPerson(why));
 }
 
 export function idleConnection(nowMilliseconds: number): ConnectionModel {
@@ -165,14 +175,11 @@ export function stepConnection(
   const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
     const refused = refusals.has(failure.code);
-    const stays = needsPerson.has(failure.code);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const goOn = stays
-      ? false
-      : succeeded
-        ? !refused || attempts < refusalsBeforeFailed
-        : policy.keepTrying && !refused;
+    const goOn =
+      !needsPerson(failure) &&
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(

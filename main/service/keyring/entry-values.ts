@@ -15,7 +15,7 @@ import { parseProfile } from '../profile/parse.ts';
 export function checkedValue(kind: EntryKind, name: string, bytes: Uint8Array): Uint8Array {
   switch (kind) {
     case 'private-key':
-      return exportPrivateKey(readPrivateKey(bytes, name));
+      return exportPrivateKey(readPrivateKey(bytes));
     case 'certificate':
     case 'authority':
       checkCertificates(kind, name, bytes);
@@ -37,10 +37,10 @@ export function textOf(bytes: Uint8Array): string {
 
 function checkCertificates(kind: EntryKind, name: string, bytes: Uint8Array): void {
   if (kind === 'authority' && name === systemAuthorities) {
-    throw new CredentialError('invalid', '"system" stands for the authorities of the operating system');
+    throw new CredentialError('invalid', { code: 'authority-name-reserved' });
   }
-  for (const [index, der] of readCertificates(bytes, name).entries()) {
+  for (const [index, der] of readCertificates(bytes).entries()) {
     if (parseCertificate(der)) continue;
-    throw new CredentialError('invalid', `certificate ${index + 1} of "${name}" cannot be read`);
+    throw new CredentialError('invalid', { code: 'certificate-unreadable', number: index + 1 });
   }
 }

@@ -14,7 +14,11 @@ import {
   readPrivateKey,
   signData,
 } from '../../keys/credentials/private-key.ts';
-import { type CredentialStore, systemAuthorities } from '../../keys/credentials/store.ts';
+import {
+  type CredentialStore,
+  type CredentialSummary,
+  systemAuthorities,
+} from '../../keys/credentials/store.ts';
 import type { Entry, EntryKind } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
@@ -46,11 +50,8 @@ export interface KeyringSurroundings {
   readonly media?: () => readonly Medium[];
 }
 
-/** A credential that a profile names. */
-interface Need {
-  readonly kind: EntryKind;
-  readonly names: readonly string[];
-}
+/** A credential that a profile names; any of these serves. */
+type Need = readonly { readonly kind: EntryKind; readonly name: string }[];
 
 /** Where the client that keeps a wrapping key has time to hand it in before somebody is asked. */
 const keychainMilliseconds = 3000;
@@ -148,16 +149,23 @@ export class Keyring implements Credentials {
     return entry && this.#copy(entry.value);
   }
 
-  /** In locked memory, which the caller frees. */
   password(name: string, owner = 0): Uint8Array | undefined {
-    const entry = this.#find('password', name, owner);
+    const entry = this.#find('password', name, owner) ?? this.#find('psk', name, owner);
     return entry && this.#copy(entry.value);
+  }
+
+  list(): CredentialSummary[] {
+    return this.#surroundings.store.list();
+  }
+
+  put(...[kind, name, bytes, options]: Parameters<CredentialStore['put']>): void {
+    this.#surroundings.store.put(kind, name, bytes, options);
   }
 
   certificateChain(name: string, owner = 0): Uint8Array[] {
     const { store } = this.#surroundings;
     const entry = store.has('certificate', name) ? undefined : this.#find('certificate', name, owner);
-    return entry ? readCertificates(entry.value, name) : store.certificateChain(name);
+    return entry ? readCertificates(entry.value) : store.certificateChain(name);
   }
 
   authorities(names: readonly string[], owner = 0): Uint8Array[] {
@@ -165,21 +173,21 @@ export class Keyring implements Credentials {
     return names.flatMap((name) => {
       const known = name === systemAuthorities || store.has('authority', name);
       const entry = known ? undefined : this.#find('authority', name, owner);
-      return entry ? readCertificates(entry.value, name) : store.authorities([name]);
+      return entry ? readCertificates(entry.value) : store.authorities([name]);
     });
   }
 
   privateKeyType(name: string, owner = 0): PrivateKeyType {
     const { store } = this.#surroundings;
     const entry = store.has('private-key', name) ? undefined : this.#find('private-key', name, owner);
-    return entry ? privateKeyType(readPrivateKey(entry.value, name), name) : store.privateKeyType(name);
+    return entry ? privateKeyType(readPrivateKey(entry.value)) : store.privateKeyType(name);
   }
 
   async sign(name: string, scheme: SignatureScheme, data: Uint8Array, owner = 0): Promise<Uint8Array> {
     const { store } = this.#surroundings;
     const entry = store.has('private-key', name) ? undefined : this.#find('private-key', name, owner);
     if (entry === undefined) return store.sign(name, scheme, data);
-    return signData(readPrivateKey(entry.value, name), name, scheme, data);
+    return signData(readPrivateKey(entry.value), scheme, data);
   }
 
   /** Profiles in open vaults, by name, as they were written. */
@@ -258,15 +266,15 @@ export class Keyring implements Credentials {
   }
 
   /** The compartment that had what is needed when it was open last, where it is locked and nothing else has it. */
-  #lockedHolder({ kind, names }: Need, owner: number): Holder | undefined {
+  #lockedHolder(need: Need, owner: number): Holder | undefined {
     const { store } = this.#surroundings;
-    for (const name of names) {
+    for (const { kind, name } of need) {
       if (isStoreKind(kind) && (name === systemAuthorities || store.has(kind, name))) return undefined;
       if (this.#find(kind, name, owner) !== undefined) return undefined;
     }
     for (const session of this.sessions) {
       for (const [compartment, { name, entries }] of Object.entries(session.enrolled.compartments)) {
-        if (!names.some((each) => entries?.includes(`${kind}/${each}`))) continue;
+        if (!need.some((each) => entries?.includes(`${each.kind}/${each.name}`))) continue;
         return { session, compartment, name };
       }
     }
@@ -336,16 +344,30 @@ function failureOf({ session, name }: Holder): Failure {
 }
 
 function needsOf({ authentication, peerAuthentication }: Profile): readonly Need[] {
-  const authorities = peerAuthentication.authorities.map(
-    (name): Need => ({ kind: 'authority', names: [name] }),
-  );
-  if (authentication.method === 'psk')
-    return [{ kind: 'psk', names: [authentication.secret] }, ...authorities];
-  return [
-    { kind: 'certificate', names: [authentication.certificate] },
-    { kind: 'private-key', names: [authentication.privateKey] },
-    ...authorities,
-  ];
+  const authorities = peerAuthentication.authorities.map((name): Need => [{ kind: 'authority', name }]);
+  switch (authentication.method) {
+    case 'psk':
+      return [[{ kind: 'psk', name: authentication.secret }], ...authorities];
+    case 'certificate':
+      return [
+        [{ kind: 'certificate', name: authentication.certificate }],
+        [{ kind: 'private-key', name: authentication.privateKey }],
+        ...authorities,
+      ];
+    case 'eap': {
+      const { secret } = authentication;
+      const password: Need[] =
+        secret === undefined
+          ? []
+          : [
+              [
+                { kind: 'password', name: secret },
+                { kind: 'psk', name: secret },
+              ],
+            ];
+      return [...password, ...authorities];
+    }
+  }
 }
 
 function isStoreKind(kind: EntryKind): kind is 'psk' | 'private-key' | 'certificate' | 'authority' {

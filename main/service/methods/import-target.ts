@@ -1,5 +1,6 @@
 // Where the secrets of an import go: into the default vault where there is one, else into the service's files.
 import { ControlError } from '../../control/failure.ts';
+import type { Message } from '../../control/messages.ts';
 import type { EntryKind } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { checkedValue } from '../keyring/entry-values.ts';
@@ -7,8 +8,8 @@ import type { Keyring } from '../keyring/keyring.ts';
 import { toldOf } from '../keyring/keyring-error.ts';
 
 export interface ImportTarget {
-  /** For a person: where they went. */
-  readonly remark: string;
+  /** Where they went. */
+  readonly remark: Message;
   put(secret: { kind: EntryKind; name: string; bytes: Uint8Array; owner: number }): Promise<void>;
 }
 
@@ -24,7 +25,7 @@ export function importTarget(keyring: Keyring): ImportTarget | undefined {
   }
   const { compartment } = opened;
   return {
-    remark: `The secrets were put into the compartment "${compartment.name}" of the vault "${vault}".`,
+    remark: { code: 'remark-secrets-in-vault', vault, compartment: compartment.name },
     async put({ kind, name, bytes, owner }) {
       const value = Uint8Array.from(checkedValue(kind, name, bytes));
       try {

@@ -372,16 +372,19 @@ function checked(kind: EntryKind, name: string, secret: Uint8Array): Uint8Array 
   try {
     return Uint8Array.from(checkedValue(kind, name, secret));
   } catch (error) {
-    if (!(error instanceof CredentialError) && !(error instanceof InvalidFileError)) throw error;
-    throw new ControlError({ code: 'secret-invalid', name, detail: error.message.replaceAll('\n', '; ') });
+    if (error instanceof CredentialError) {
+      throw new ControlError({ code: 'secret-invalid', name, problem: error.detail });
+    }
+    if (!(error instanceof InvalidFileError)) throw error;
+    const problems = [...error.problems];
+    throw new ControlError({ code: 'profile-invalid', name, problems });
   }
 }
 
 /** Two of one name would leave it open which one serves. */
 function refuseShadowing(store: CredentialStore, kind: EntryKind, name: string): void {
   if (!store.list().some((entry) => entry.kind === kind && entry.name === name)) return;
-  const detail = `the service has one of that name in its files: sealnic secrets remove "${name}"`;
-  throw new ControlError({ code: 'secret-invalid', name, detail });
+  throw new ControlError({ code: 'secret-invalid', name, problem: { code: 'secret-in-files', name } });
 }
 
 function find(keyring: Keyring, name: string): VaultSession {

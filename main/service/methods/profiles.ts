@@ -88,7 +88,7 @@ export class ProfileBook {
       const profile = this.#tryLoad(name);
       const state = stateOf(name);
       if (profile instanceof Error) {
-        return { name, role: 'client', authentication: 'psk', state, problem: describe(profile) };
+        return { name, role: 'client', authentication: 'psk', state, problem: firstProblem(profile) };
       }
       const { address } = profile.gateway;
       return {
@@ -137,7 +137,7 @@ export class ProfileBook {
         }
       } catch (error) {
         if (!(error instanceof CredentialError)) throw error;
-        throw new ControlError({ code: 'import-unsupported', detail: error.message });
+        throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
       } finally {
         for (const { bytes } of imported.credentials) bytes.fill(0);
       }
@@ -161,7 +161,7 @@ export class ProfileBook {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
     }
     if (!this.#isFile(name)) {
-      throw new ControlError({ code: 'import-unsupported', detail: inVaultDetail(name) });
+      throw new ControlError({ code: 'import-unsupported', problem: { problem: { code: 'profile-in-vault', name } } });
     }
     unlinkSync(this.#path(name));
   }
@@ -189,10 +189,6 @@ export class ProfileBook {
   }
 }
 
-function inVaultDetail(name: string): string {
-  return `the profile "${name}" lies in a vault: sealnic keys remove "${name}" --kind profile`;
-}
-
 function nameOfFile(path: string): string {
   const file = basename(path);
   return file.endsWith(ending) ? file.slice(0, -ending.length) : file.replace(/\.[^.]*$/, '');
@@ -211,9 +207,8 @@ function decode(content: Uint8Array): string {
   return new TextDecoder().decode(content);
 }
 
-function describe(error: Error): string {
-  if (!(error instanceof ControlError) || error.failure.code !== 'profile-invalid') return error.message;
-  const [first] = error.failure.problems;
-  const place = first?.line === undefined ? '' : `line ${first.line}: `;
-  return `${place}${first?.key === undefined ? '' : `${first.key} `}${first?.message ?? 'invalid'}`;
+function firstProblem(error: Error): ProfileProblem {
+  const known = error instanceof ControlError && error.failure.code === 'profile-invalid';
+  const first = known ? error.failure.problems[0] : undefined;
+  return first ?? { problem: { code: 'file-unreadable', reason: error.message } };
 }
