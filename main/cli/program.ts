@@ -9,6 +9,7 @@ import { addCaptureCommand } from './commands/capture.ts';
 import { AdvisedError, addConnectionCommands, UpError } from './commands/connection.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
+import { addPortalCommand } from './commands/portal.ts';
 import { addProfileCommands } from './commands/profiles.ts';
 import { addPromptCommands } from './commands/prompts.ts';
 import { addSecretCommands } from './commands/secrets.ts';
@@ -67,6 +68,7 @@ function makeProgram(world: World, run: Runner): Command {
     })
     .exitOverride();
   addConnectionCommands(program, run);
+  addPortalCommand(program, run);
   addStatusCommand(program, run);
   addProfileCommands(program, run);
   addFilterCommands(program, run);

@@ -57,6 +57,8 @@ const controlFailures: {
   'passphrase-needed': [{ code: 'passphrase-needed' }, 1],
   'passphrase-wrong': [{ code: 'passphrase-wrong' }, 1],
   'not-connected': [{ code: 'not-connected', profile }, 1],
+  'no-portal': [{ code: 'no-portal', profile }, 1],
+  'portal-shielded': [{ code: 'portal-shielded', profile, host: 'portal.test' }, 1],
   'connection-exists': [{ code: 'connection-exists', profile }, 1],
   'row-invalid': [{ code: 'row-invalid', field: 'source', detail: 'x' }, 1],
   'row-not-found': [{ code: 'row-not-found', id: 'u9' }, 1],

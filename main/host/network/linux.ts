@@ -68,8 +68,10 @@ class LinuxHostNetwork implements HostNetwork {
           await Promise.all([loadRuleset(ruleset, neighbours), makeIpChanges(routes)]);
         },
       );
-      if (configuration.lockdown) installLockdown(this.#lockdownPlaces, ruleset);
-      else this.#removeLockdown();
+      if (configuration.lockdown) {
+        const lasting = { ...configuration, passages: [], nameServersForEveryoneUntil: undefined };
+        installLockdown(this.#lockdownPlaces, rulesetText(lasting, local));
+      } else this.#removeLockdown();
     });
   }
 

@@ -151,7 +151,9 @@ export function stepConnection(
     const refused = refusals.has(failure.code);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused;
+    // Who signs in to the network shall find the connection made.
+    const keepTrying = policy.keepTrying || failure.code === 'captive-portal';
+    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : keepTrying && !refused;
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(

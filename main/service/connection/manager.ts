@@ -131,6 +131,13 @@ export class ConnectionManager {
     for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
   }
 
+  /** See Connection.allowPortal. Throws ControlError not-connected as well. */
+  async allowPortal(name: string): Promise<{ url: string; untilMilliseconds: number }> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    return await connection.allowPortal();
+  }
+
   /** Somebody watches the connection's round trip. Throws ControlError not-connected. */
   measure(name: string): void {
     const connection = this.#connections.get(name);

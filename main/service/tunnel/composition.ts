@@ -63,6 +63,10 @@ export function failClosedConfiguration(
     gateways: gateways.map(({ address }) => formatAddress(address)),
     gatewayPort: gateways[0]?.port,
     nameServers: resolvers,
+    nameServersForEveryoneUntil: latest(
+      contributions.map(({ nameServersForEveryoneUntil }) => nameServersForEveryoneUntil),
+    ),
+    passages: contributions.flatMap(({ passages }) => passages ?? []),
     virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses.map(formatAddress)),
     allowLocalNetwork: contributions.every(({ allowLocalNetwork }) => allowLocalNetwork),
     allowDhcp: true,
@@ -74,6 +78,11 @@ export function failClosedConfiguration(
     lockdown: contributions.some(({ lockdown }) => lockdown),
     tableName: configuration.firewallTable,
   };
+}
+
+function latest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 /** undefined: nothing enters the adapter. */
