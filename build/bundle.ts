@@ -16,7 +16,7 @@ const common = {
 } as const satisfies BuildOptions;
 
 /**
- * The service, its data thread and the command, for the Node 24 that goes with them. koffi stays outside: it finds its
+ * The service, its threads and the command, for the Node 24 that goes with them. koffi stays outside: it finds its
  * binaries by its own place. `output`: the directory, dist/ by default. Resolves to the files that went in.
  */
 export async function bundleService(output = join(projectRoot, 'dist')): Promise<readonly string[]> {
@@ -25,6 +25,8 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     entryPoints: {
       'service/main': 'main/service/main.ts',
       'service/data-thread': 'main/service/data/thread.ts',
+      'service/card-watcher': 'main/keys/card/watcher-worker.ts',
+      'service/card-work': 'main/keys/card/work-worker.ts',
       'cli/sealnic': 'main/cli/sealnic.ts',
     },
     outdir: output,

@@ -16,9 +16,12 @@ const peers = [
   'strongswan-swanctl',
   'strongswan-pki',
   'libcharon-extra-plugins',
+  'libcharon-extauth-plugins',
   'libstrongswan-standard-plugins',
   'libstrongswan-extra-plugins',
 ];
+
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc'];
 
 /** Built again when one of its sources is newer. */
 const packetModule = {
@@ -39,7 +42,16 @@ export const commands = {
   test: {
     main: 'build/test.ts',
     before: [packetModule, windowPages],
-    systemPackages: [...network, ...peers, ...desktop, 'tshark', 'iputils-ping', 'openssl', 'python3'],
+    systemPackages: [
+      ...network,
+      ...peers,
+      ...desktop,
+      ...cards,
+      'tshark',
+      'iputils-ping',
+      'openssl',
+      'python3',
+    ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
   check: { main: 'build/check.ts', before: [], systemPackages: [] },
@@ -63,5 +75,6 @@ export const commands = {
     before: [packetModule, windowPages],
     systemPackages: ['iproute2', 'nftables', ...desktop.slice(3)],
   },
+  package: { main: 'build/package/main.ts', before: [packetModule, windowPages], systemPackages: [] },
   build: { main: 'build/bundle.ts', before: [packetModule, windowPages], systemPackages: [] },
 };

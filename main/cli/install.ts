@@ -1,9 +1,12 @@
 // Installs the service under systemd: its unit, the polkit action for administrators, and the group that may connect.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { englishOf } from '../control/english.ts';
 import { ControlError } from '../control/failure.ts';
 import { ownConnections } from './commands/connection.ts';
 import { readReport } from './commands/doctor.ts';
+import { polkitText } from './install/polkit.ts';
+import { unitText } from './install/unit.ts';
 import { serviceProgram } from './launcher.ts';
 import type { CommandContext } from './terminal.ts';
 import { wordsOf } from './words.ts';
@@ -36,10 +39,14 @@ export async function installService(context: CommandContext, root: string | und
 }
 
 /**
- * Ends the connections and the service and removes what installService wrote. Where protected traffic cannot be freed,
- * nothing is removed: without the service there would be nothing left to free it.
+ * Ends the connections and the service and removes what installService wrote; with `keepFiles` a package does the
+ * latter. Where protected traffic cannot be freed, nothing is removed: without the service there would be nothing left
+ * to free it.
  */
-export async function uninstallService(context: CommandContext, root: string | undefined): Promise<number> {
+export async function uninstallService(
+  context: CommandContext,
+  { root, keepFiles = false }: { readonly root?: string; readonly keepFiles?: boolean },
+): Promise<number> {
   const { terminal, launcher } = context;
   if (root === undefined) {
     if (!isRoot(context)) return 4;
@@ -53,6 +60,7 @@ export async function uninstallService(context: CommandContext, root: string | u
     }
     await launcher.runProgram('systemctl', ['disable', '--now', 'sealnic.service']);
   }
+  if (keepFiles) return 0;
   rmSync(join(root ?? '/', unitPath), { force: true });
   rmSync(join(root ?? '/', polkitPath), { force: true });
   if (root === undefined) await launcher.runProgram('systemctl', ['daemon-reload']);
@@ -85,7 +93,7 @@ async function freeComputer(context: CommandContext): Promise<string | undefined
   const { exitCode, output } = await context.launcher.runTask(['--repair']);
   const repaired = exitCode === 0 ? readReport(output)?.repaired : undefined;
   if (repaired === undefined) return 'What a dead service left behind could not be undone';
-  for (const text of repaired) terminal.write(`undone: ${text}\n`);
+  for (const change of repaired) terminal.write(`undone: ${englishOf(change)}\n`);
   return undefined;
 }
 
@@ -100,68 +108,3 @@ function writeBelow(root: string | undefined, path: string, text: string): void 
   mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
   writeFileSync(target, text, { mode: 0o644 });
 }
-
-/** It starts before the network does, so that a profile with lockdown is blocked from the first packet on. */
-function unitText(command: readonly string[]): string {
-  return `[Unit]
-Description=SealNIC, the virtual network card that seals what leaves this computer
-DefaultDependencies=no
-Conflicts=shutdown.target
-After=local-fs.target systemd-sysctl.service
-Before=network-pre.target shutdown.target
-Wants=network-pre.target
-
-[Service]
-Type=exec
-ExecStart=${command.map(unitQuoted).join(' ')}
-Restart=on-failure
-RestartSec=1
-KillMode=mixed
-TimeoutStopSec=15
-RuntimeDirectory=sealnic
-RuntimeDirectoryMode=0755
-RuntimeDirectoryPreserve=yes
-StateDirectory=sealnic
-StateDirectoryMode=0700
-UMask=0077
-LimitMEMLOCK=infinity
-LimitCORE=0
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectHome=read-only
-ProtectClock=yes
-ProtectHostname=yes
-ProtectControlGroups=yes
-ProtectKernelLogs=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-
-[Install]
-WantedBy=multi-user.target
-`;
-}
-
-function unitQuoted(argument: string): string {
-  return /^[\w./@:=-]+$/.test(argument)
-    ? argument
-    : `"${argument.replace(/["\\%]/g, (c) => (c === '%' ? '%%' : `\\${c}`))}"`;
-}
-
-const polkitText = `<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE policyconfig PUBLIC
- "-//freedesktop//DTD PolicyKit Policy Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/PolicyKit/1.0/policyconfig.dtd">
-<policyconfig>
-  <vendor>SealNIC</vendor>
-  <action id="org.sealnic.administer">
-    <description>Change SealNIC's profiles, filter and security associations</description>
-    <message>Authentication is required to administer SealNIC</message>
-    <defaults>
-      <allow_any>no</allow_any>
-      <allow_inactive>no</allow_inactive>
-      <allow_active>auth_admin_keep</allow_active>
-    </defaults>
-  </action>
-</policyconfig>
-`;

@@ -4,6 +4,15 @@ import { app, protocol } from 'electron';
 import { DesktopApp } from './desktop-app.ts';
 import { denyInContents } from './lockdown.ts';
 import { pageScheme } from './page-protocol.ts';
+import { refusedSwitch } from './refused-switches.ts';
+
+// From a clone they are allowed: that is how the tests look into the app.
+const unwanted = app.isPackaged ? refusedSwitch((name) => app.commandLine.hasSwitch(name)) : undefined;
+if (unwanted !== undefined) {
+  console.error(`SealNIC does not start with --${unwanted}.`);
+  // Not app.exit: the switch takes effect as soon as this file has been run.
+  process.exit(2);
+}
 
 protocol.registerSchemesAsPrivileged([
   { scheme: pageScheme, privileges: { standard: true, secure: true, codeCache: true } },

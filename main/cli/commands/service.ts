@@ -22,7 +22,10 @@ export function addServiceCommands(program: Command, run: Runner): void {
     .command('uninstall')
     .description('stop the service and remove it; profiles and secrets stay')
     .addOption(root())
-    .action(run((context, options: { root?: string }) => uninstallService(context, options.root)));
+    .addOption(new Option('--keep-files', 'its package removes them').hideHelp())
+    .action(
+      run((context, options: { root?: string; keepFiles?: true }) => uninstallService(context, options)),
+    );
   passingOptions(program.command('gateway'))
     .argument('<file>', 'a profile with role = "gateway"')
     .description('run a service that is a gateway for others, until Ctrl-C')

@@ -51,11 +51,10 @@ export type CardReaderState =
 
 export type CardEvent =
   | { readonly type: 'inserted'; readonly card: CardDescription }
-  /** `reason` 'resumed': the computer slept meanwhile, so nobody knows whether it is still the same insertion. */
   | {
       readonly type: 'removed';
       readonly card: CardDescription;
-      readonly reason: 'pulled' | 'reader-gone' | 'service-gone' | 'resumed';
+      readonly reason: 'pulled' | 'reader-gone' | 'service-gone';
     }
   /** What is known of a card that is in has changed: tries left, keys. */
   | { readonly type: 'changed'; readonly card: CardDescription }

@@ -85,7 +85,18 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'prompt-cancelled',
+  'prompt-timed-out',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
+
+/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account. */
+function needsPerson(failure: Failure): boolean {
+  if (failure.code === 'authentication-failed') return failure.problem !== undefined;
+  return failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out';
+}
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
@@ -153,7 +164,9 @@ export function stepConnection(
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
     // Who signs in to the network shall find the connection made.
     const keepTrying = policy.keepTrying || failure.code === 'captive-portal';
-    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : keepTrying && !refused;
+    const goOn =
+      !needsPerson(failure) &&
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(

@@ -3,23 +3,27 @@ import { type LockedPages, mapLockedPages, unmapLockedPages } from '../../../nat
 
 const granuleBytes = 64;
 const arenaBytes = 64 * 1024;
+/** A larger secret has pages of its own, which are given back with it. */
+const pageBytes = 4096;
+const largestBytes = 16 * 1024 * 1024;
 
 /** Owned by the control thread. Another thread reads a secret by its address and gives the place back by message. */
 export class SecretMemory {
   readonly #arenas: Arena[] = [];
   readonly #places = new Map<number, Place>();
 
-  /** `length` zero-filled bytes, at most 65,536. */
+  /** `length` zero-filled bytes, at most 16 MiB. */
   allocate(length: number): Uint8Array {
-    if (!Number.isInteger(length) || length < 0 || length > arenaBytes) {
+    if (!Number.isInteger(length) || length < 0 || length > largestBytes) {
       throw new RangeError(`A secret of ${length} bytes does not fit the locked memory.`);
     }
+    if (length > arenaBytes) return this.#allocateLarge(length);
     const granules = Math.max(1, Math.ceil(length / granuleBytes));
     for (const arena of this.#arenas) {
       const first = findFree(arena, granules);
       if (first >= 0) return this.#take(arena, first, granules, length);
     }
-    const arena = { pages: mapLockedPages(arenaBytes), used: new Uint8Array(arenaBytes / granuleBytes) };
+    const arena = newArena(arenaBytes);
     this.#arenas.push(arena);
     return this.#take(arena, 0, granules, length);
   }
@@ -38,6 +42,9 @@ export class SecretMemory {
     arena.pages.bytes.fill(0, first * granuleBytes, (first + granules) * granuleBytes);
     arena.used.fill(0, first, first + granules);
     this.#places.delete(address);
+    if (arena.pages.bytes.length === arenaBytes) return;
+    this.#arenas.splice(this.#arenas.indexOf(arena), 1);
+    unmapLockedPages(arena.pages);
   }
 
   /** Address for native code and for other threads. Throws for bytes that are not a live secret of this memory. */
@@ -62,6 +69,12 @@ export class SecretMemory {
     for (const arena of this.#arenas) unmapLockedPages(arena.pages);
     this.#arenas.length = 0;
     this.#places.clear();
+  }
+
+  #allocateLarge(length: number): Uint8Array {
+    const arena = newArena(Math.ceil(length / pageBytes) * pageBytes);
+    this.#arenas.push(arena);
+    return this.#take(arena, 0, arena.used.length, length);
   }
 
   #take(arena: Arena, first: number, granules: number, length: number): Uint8Array {
@@ -89,6 +102,10 @@ interface Place {
   readonly arena: Arena;
   readonly first: number;
   readonly granules: number;
+}
+
+function newArena(bytes: number): Arena {
+  return { pages: mapLockedPages(bytes), used: new Uint8Array(bytes / granuleBytes) };
 }
 
 function findFree(arena: Arena, granules: number): number {

@@ -45,7 +45,28 @@ test('bytes from elsewhere have no address here', { skip: cannotRun }, () => {
   const memory = new SecretMemory();
   memory.allocate(1);
   assert.throws(() => memory.addressOf(new Uint8Array(36)), /locked memory/);
-  assert.throws(() => memory.allocate(70_000), RangeError);
+  assert.throws(() => memory.allocate(16 * 1024 * 1024 + 1), RangeError);
+  memory.close();
+});
+
+test('a large secret has pages of its own, which go back to the system with it', { skip: cannotRun }, () => {
+  const memory = new SecretMemory();
+  const small = memory.allocate(64).fill(1);
+  const large = memory.allocate(70_000);
+  assert.ok(large.every((byte) => byte === 0));
+  large.fill(2);
+  assert.ok(small.every((byte) => byte === 1));
+  const mapped = () => readFileSync('/proc/self/maps', 'utf8').includes(memory.addressOf(small).toString(16));
+  const address = memory.addressOf(large).toString(16);
+  memory.free(large);
+  assert.ok(
+    !readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .some((line) => line.startsWith(`${address}-`)),
+  );
+  assert.ok(mapped());
+  memory.free(large);
+  assert.equal(memory.liveCount, 1);
   memory.close();
 });
 
