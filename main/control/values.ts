@@ -1,6 +1,7 @@
 // What the service tells about itself, as schemas: status, filter rows, SAs, profiles, findings. Times are milliseconds
 // since 1970; addresses, prefixes and endpoints are texts; SPIs are hexadecimal texts. No key is ever part of any.
 import { z } from 'zod';
+import { cardSummarySchema } from './card-values.ts';
 import { failureSchema } from './failure.ts';
 import { promptSchema } from './prompt-values.ts';
 import { connectionStates } from './state.ts';
@@ -73,6 +74,7 @@ export const statusSchema = z.object({
   drops: z.record(z.string(), count),
   /** What the service waits for; each owner is told of his own only. */
   prompts: z.array(promptSchema),
+  cards: cardSummarySchema.optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
 
@@ -191,7 +193,7 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
-  authentication: z.enum(['psk', 'certificate']),
+  authentication: z.enum(['psk', 'certificate', 'card']),
   /** Present when the file does not validate. */
   problem: z.string().optional(),
   state: z.enum(connectionStates),

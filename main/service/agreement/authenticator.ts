@@ -3,15 +3,30 @@
 import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
+import type { CardKeys, CardUse, UnlockedKey } from '../cards/card-keys.ts';
+import { selectionOf } from '../cards/selection.ts';
+import { ConnectionProblem } from '../connection/problem.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
 import type { PeerProof } from './agreement.ts';
 
 export class Authenticator {
   readonly #store: CredentialStore;
+  readonly #cardKeys: CardKeys | undefined;
 
-  constructor(store: CredentialStore) {
+  constructor(store: CredentialStore, cardKeys?: CardKeys) {
     this.#store = store;
+    this.#cardKeys = cardKeys;
+  }
+
+  /** What has to be asked of a person before the agreement begins; undefined: nothing. Throws ConnectionProblem. */
+  async unlock(profile: Profile, use: CardUse): Promise<UnlockedKey | undefined> {
+    const { authentication } = profile;
+    if (authentication.method !== 'card') return undefined;
+    if (this.#cardKeys === undefined) {
+      throw new ConnectionProblem({ code: 'card-missing', reader: 'no-library' });
+    }
+    return this.#cardKeys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
   }
 
   /** undefined: the store has none of that name. The IKE engine frees it. */

@@ -11,8 +11,11 @@ import type {
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
 import { clientContribution } from './client-contribution.ts';
@@ -35,6 +38,7 @@ export interface ConnectionSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
+    key?: UnlockedKey,
   ): IkeConfiguration;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
@@ -87,6 +91,14 @@ export class Connection implements AgreementParty {
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
   /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
   #cancelDoubt: (() => void) | undefined;
@@ -174,6 +186,28 @@ export class Connection implements AgreementParty {
     this.#agreement?.probe(this.#ike, false);
   }
 
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
+  }
+
   /** A packet waits for one of the connection's SAs. */
   agreementNeeded(): void {
     if (this.#model.phase === 'running' && this.#ike !== undefined) {
@@ -187,6 +221,8 @@ export class Connection implements AgreementParty {
   abandon(): void {
     this.#abandoned = true;
     this.#undertaking += 1;
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
     this.#releaseIke(true);
@@ -210,8 +246,14 @@ export class Connection implements AgreementParty {
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
     return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
@@ -253,8 +295,8 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
-    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
-    this.#dispatch({ type: 'closed', reason: doubt ?? nameSecret(reason, this.profile) });
+    const known = reason.code === 'dead-peer' ? this.#takeDoubt() : this.#takeSigningFailure(reason);
+    this.#dispatch({ type: 'closed', reason: known ?? nameSecret(reason, this.profile) });
   }
 
   // The state machine's effects.
@@ -285,7 +327,7 @@ export class Connection implements AgreementParty {
         this.#run((isCurrent) => this.#prepare(isCurrent), 'prepared', 'prepare-failed');
         return;
       case 'agree':
-        this.#run(async () => this.#agree(), undefined, 'closed');
+        this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
         return;
       case 'probe':
         this.#probe(effect.reason);
@@ -294,6 +336,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -319,6 +362,7 @@ export class Connection implements AgreementParty {
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
     this.#undertaking += 1;
+    this.#loseInterest();
     const undertaking = this.#undertaking;
     const isCurrent = () => this.#undertaking === undertaking;
     work(isCurrent).then(
@@ -399,14 +443,33 @@ export class Connection implements AgreementParty {
     }
   }
 
-  #agree(): void {
+  async #agree(isCurrent: () => boolean): Promise<void> {
+    const { signal } = this.#interest;
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN.
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.#key,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
@@ -422,6 +485,25 @@ export class Connection implements AgreementParty {
     this.#doubt = undefined;
     if (doubt === undefined) return undefined;
     return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  }
+
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
+  }
+
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -442,6 +524,7 @@ export class Connection implements AgreementParty {
   #clean(): void {
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
+    this.#stopKeeping();
     this.#undertaking += 1;
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),

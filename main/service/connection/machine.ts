@@ -16,6 +16,8 @@ export type ConnectionEvent =
   /** A packet needs the connection and it is not up. */
   | { readonly type: 'traffic' }
   | { readonly type: 'network-changed' }
+  /** The smart card that the connection hangs on was taken out. */
+  | { readonly type: 'card-removed' }
   | { readonly type: 'woke-up'; readonly sleptSeconds: number }
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
@@ -87,6 +89,16 @@ const refusals = new Set<Failure['code']>([
   'refused-by-peer',
 ]);
 
+/** Nothing gets better by trying again before somebody has done something. */
+const untilSomebodyActs = new Set<Failure['code']>([
+  'card-missing',
+  'card-removed',
+  'card-blocked',
+  'card-failed',
+  'prompt-cancelled',
+  'prompt-timed-out',
+]);
+
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
   'preparing',
@@ -148,10 +160,11 @@ export function stepConnection(
     );
   const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
-    const refused = refusals.has(failure.code);
+    const refused = isRefusal(failure);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused;
+    const comesBack = !untilSomebodyActs.has(failure.code) && attempts < refusalsBeforeFailed;
+    const goOn = succeeded ? !refused || comesBack : policy.keepTrying && !refused;
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(
@@ -244,7 +257,7 @@ export function stepConnection(
         return model.trafficWaits ? unchanged : to({ trafficWaits: true });
       }
       if (model.phase !== 'stopped') return unchanged;
-      if (policy.start === 'on-demand' && !model.wantsDown && !refusals.has(model.why?.code ?? 'requested')) {
+      if (policy.start === 'on-demand' && !model.wantsDown && !isRefusal(model.why)) {
         return to({ state: 'connecting', phase: 'preparing', trafficWaits: true }, { type: 'prepare' });
       }
       return to(
@@ -253,6 +266,20 @@ export function stepConnection(
       );
     case 'network-changed':
       return followsNetwork.has(model.phase) ? startOver({ code: 'network-changed' }) : unchanged;
+    case 'card-removed':
+      if (!followsNetwork.has(model.phase)) return unchanged;
+      return to(
+        {
+          state: 'failed',
+          phase: 'stopped',
+          why: { code: 'card-removed' },
+          trafficWaits: false,
+          retryAtMilliseconds: undefined,
+        },
+        { type: 'release-ike', abrupt: true },
+        { type: 'set-timer', atMilliseconds: undefined },
+        { type: 'answer-waiting', retryAtMilliseconds: nowMilliseconds + longestBackOffMilliseconds },
+      );
     case 'woke-up': {
       const why: Failure = { code: 'woke-up', sleptSeconds: event.sleptSeconds };
       // The peer may know us still: it is asked before everything is made anew.
@@ -287,4 +314,8 @@ export function stepConnection(
       if (model.phase !== 'cleaning') return unchanged;
       return to({ state: 'failed', phase: 'stopped', why: event.failure });
   }
+}
+
+function isRefusal(why: Failure | undefined): boolean {
+  return why !== undefined && (refusals.has(why.code) || untilSomebodyActs.has(why.code));
 }

@@ -4,6 +4,21 @@ import type { EspProposal, IkeProposal } from '../../engine/ike/contract.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
 import type { Lifetime } from '../../engine/sa/parameters.ts';
 
+/** The key and its certificate are on a smart card. */
+export interface CardAuthentication {
+  readonly method: 'card';
+  readonly slot: '9a' | '9c';
+  /** Distinguished names of the certificate; undefined: any. */
+  readonly subject: string | undefined;
+  readonly issuer: string | undefined;
+  readonly authorities: readonly string[];
+  /** "once": the card stays unlocked as long as it is in. */
+  readonly pin: 'each-time' | 'once';
+  readonly onRemoval: 'disconnect' | 'keep-until-reauthentication';
+  /** How long a connection outlives its card with "keep-until-reauthentication". */
+  readonly keepHours: number;
+}
+
 export interface Profile {
   readonly name: string;
   readonly role: 'client' | 'gateway';
@@ -23,7 +38,8 @@ export interface Profile {
         readonly certificate: string;
         readonly privateKey: string;
         readonly authorities: readonly string[];
-      };
+      }
+    | CardAuthentication;
   /** How the peer proves itself; by default as we do. */
   readonly peerAuthentication: {
     readonly method: 'psk' | 'certificate';

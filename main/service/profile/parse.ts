@@ -37,21 +37,13 @@ export function validateProfile(text: string, name: string): readonly TextProble
 
 function toProfile(table: ProfileTable, name: string): Profile {
   const { gateway, authentication, ike, esp, responder } = table;
-  const authorities = authentication.method === 'certificate' ? authentication.authorities : [];
+  const authorities = authentication.method === 'psk' ? [] : authentication.authorities;
   return {
     name,
     role: table.role,
     gateway: { address: gateway.address, port: gateway.port, identity: gateway.identity },
     local: { identity: table.local.identity },
-    authentication:
-      authentication.method === 'psk'
-        ? { method: 'psk', secret: authentication.secret }
-        : {
-            method: 'certificate',
-            certificate: authentication.certificate,
-            privateKey: authentication.private_key ?? authentication.certificate,
-            authorities,
-          },
+    authentication: toAuthentication(authentication),
     peerAuthentication: {
       method: peerMethod(table),
       authorities: table.peer_authentication.authorities ?? authorities,
@@ -97,8 +89,24 @@ function toProfile(table: ProfileTable, name: string): Profile {
   };
 }
 
+function toAuthentication(table: ProfileTable['authentication']): Profile['authentication'] {
+  switch (table.method) {
+    case 'psk':
+      return { method: 'psk', secret: table.secret };
+    case 'certificate': {
+      const { certificate, private_key: privateKey, authorities } = table;
+      return { method: 'certificate', certificate, privateKey: privateKey ?? certificate, authorities };
+    }
+    case 'card': {
+      const { on_card_removal: onRemoval, keep_hours: keepHours, subject, issuer, ...rest } = table;
+      return { ...rest, subject, issuer, onRemoval, keepHours };
+    }
+  }
+}
+
 function peerMethod(table: ProfileTable): 'psk' | 'certificate' {
-  return table.peer_authentication.method ?? table.authentication.method;
+  const own = table.authentication.method;
+  return table.peer_authentication.method ?? (own === 'card' ? 'certificate' : own);
 }
 
 function toLifetime(esp: ProfileTable['esp']): Lifetime {
@@ -117,6 +125,7 @@ function furtherProblems(table: ProfileTable): { path: KeyPath; message: string 
   return [
     ...(table.role === 'client' ? clientProblems(table) : gatewayProblems(table)),
     ...peerProblems(table),
+    ...cardProblems(table),
     ...(table.lockdown && table.when_down === 'bypass'
       ? [{ path: ['lockdown'], message: 'contradicts when_down = "bypass"' }]
       : []),
@@ -157,6 +166,20 @@ function gatewayProblems(table: ProfileTable): { path: KeyPath; message: string 
   return problems;
 }
 
+function cardProblems({ role, authentication }: ProfileTable): { path: KeyPath; message: string }[] {
+  if (authentication.method !== 'card') return [];
+  const problems = [];
+  if (role === 'gateway') {
+    const message = '"card" is for clients: nobody types the PIN of a gateway';
+    problems.push({ path: ['authentication', 'method'], message });
+  }
+  if (authentication.slot === '9c' && authentication.pin === 'once') {
+    const message = '"once" does not go with slot "9c", which wants the PIN for each signature';
+    problems.push({ path: ['authentication', 'pin'], message });
+  }
+  return problems;
+}
+
 function peerProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
   const { authentication, peer_authentication: peer } = table;
   if (peerMethod(table) === 'psk') {
@@ -169,12 +192,12 @@ function peerProblems(table: ProfileTable): { path: KeyPath; message: string }[]
           },
         ];
   }
-  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  const own = authentication.method === 'psk' ? [] : authentication.authorities;
   if ((peer.authorities ?? own).length > 0) return [];
   const path =
-    authentication.method === 'certificate'
-      ? ['authentication', 'authorities']
-      : ['peer_authentication', 'authorities'];
+    authentication.method === 'psk'
+      ? ['peer_authentication', 'authorities']
+      : ['authentication', 'authorities'];
   const message =
     'names nobody who may vouch for the peer: give the stored authorities, or "system" for those of the computer';
   return [{ path, message }];

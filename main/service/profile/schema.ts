@@ -1,6 +1,7 @@
 // What may stand in a profile's TOML file, with the defaults. docs/PROFILE.md explains each key.
 import { z } from 'zod';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
+import { encodeName } from '../../keys/credentials/distinguished-name.ts';
 import { filterTables } from '../configuration/filter-row.ts';
 import { IdentityTextError, parseIdentity } from './identity.ts';
 import {
@@ -64,6 +65,31 @@ const certificateAuthentication = z.strictObject({
   authorities: z.array(credentialName).max(64).default([]),
 });
 
+const distinguishedName = z
+  .string()
+  .max(1024)
+  .check((context) => {
+    try {
+      encodeName(context.value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      context.issues.push(
+        custom(context.value, `is no distinguished name like "CN=alice, O=Example": ${reason}`),
+      );
+    }
+  });
+const cardAuthentication = z.strictObject({
+  method: z.literal('card'),
+  slot: z.enum(['9a', '9c']).default('9a'),
+  /** Of the certificate; left out: any. */
+  subject: distinguishedName.optional(),
+  issuer: distinguishedName.optional(),
+  authorities: z.array(credentialName).max(64).default([]),
+  pin: z.enum(['each-time', 'once']).default('each-time'),
+  on_card_removal: z.enum(['disconnect', 'keep-until-reauthentication']).default('disconnect'),
+  keep_hours: z.number().min(0.1).max(168).default(8),
+});
+
 export const profileSchema = z.strictObject({
   role: z.enum(['client', 'gateway']).default('client'),
   start: z.enum(['immediately', 'on-demand']).default('immediately'),
@@ -89,7 +115,11 @@ export const profileSchema = z.strictObject({
     })
     .prefault({}),
   local: z.strictObject({ identity: identity.optional() }).prefault({}),
-  authentication: z.discriminatedUnion('method', [secretAuthentication, certificateAuthentication]),
+  authentication: z.discriminatedUnion('method', [
+    secretAuthentication,
+    certificateAuthentication,
+    cardAuthentication,
+  ]),
   peer_authentication: z
     .strictObject({
       method: z.enum(['psk', 'certificate']).optional(),

@@ -1,7 +1,7 @@
 // A profile as the text of a file that a person can read and change: only what differs from the defaults.
 import { stringify, type TomlTable } from 'smol-toml';
 import { toFilterTable } from '../configuration/filter-row.ts';
-import type { Profile } from './contract.ts';
+import type { CardAuthentication, Profile } from './contract.ts';
 import { parseProfile } from './parse.ts';
 import {
   defaultEspProposals,
@@ -85,6 +85,7 @@ function plainest(profile: Profile): Profile {
 
 function authenticationTable({ authentication }: Profile): TableDraft {
   if (authentication.method === 'psk') return { method: 'psk', secret: authentication.secret };
+  if (authentication.method === 'card') return cardTable(authentication);
   const { certificate, privateKey, authorities } = authentication;
   return {
     method: 'certificate',
@@ -94,11 +95,26 @@ function authenticationTable({ authentication }: Profile): TableDraft {
   };
 }
 
+function cardTable(card: CardAuthentication): TableDraft {
+  const { slot, subject, issuer, authorities, pin, onRemoval, keepHours } = card;
+  return {
+    method: 'card',
+    slot: slot === '9a' ? undefined : slot,
+    subject,
+    issuer,
+    authorities: authorities.length === 0 ? undefined : [...authorities],
+    pin: pin === 'each-time' ? undefined : pin,
+    on_card_removal: onRemoval === 'disconnect' ? undefined : onRemoval,
+    keep_hours: keepHours === 8 ? undefined : keepHours,
+  };
+}
+
 function peerTable({ authentication, peerAuthentication }: Profile): TableDraft {
-  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  const own = authentication.method === 'psk' ? [] : authentication.authorities;
+  const usual = authentication.method === 'psk' ? 'psk' : 'certificate';
   const sameAuthorities = JSON.stringify(own) === JSON.stringify(peerAuthentication.authorities);
   return {
-    method: peerAuthentication.method === authentication.method ? undefined : peerAuthentication.method,
+    method: peerAuthentication.method === usual ? undefined : peerAuthentication.method,
     authorities: sameAuthorities ? undefined : [...peerAuthentication.authorities],
   };
 }

@@ -26,7 +26,8 @@ export type ProfileAuthentication =
       readonly certificate: string;
       readonly privateKey: string;
       readonly authorities: readonly string[];
-    };
+    }
+  | { readonly method: 'card'; readonly authorities: readonly string[]; readonly lines?: readonly string[] };
 
 /** A client of the office's gateway. */
 export function profileText(choice: ProfileChoice): string {
@@ -72,6 +73,10 @@ export function gatewayProfileText(
 
 function authenticationLines(authentication: ProfileAuthentication): readonly string[] {
   if (authentication.method === 'psk') return ['method = "psk"', `secret = "${authentication.secret}"`];
+  if (authentication.method === 'card') {
+    const authorities = `authorities = ${JSON.stringify(authentication.authorities)}`;
+    return ['method = "card"', authorities, ...(authentication.lines ?? [])];
+  }
   return [
     'method = "certificate"',
     `certificate = "${authentication.certificate}"`,
