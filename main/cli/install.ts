@@ -1,6 +1,7 @@
 // Installs the service under systemd: its unit, the polkit action for administrators, and the group that may connect.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { englishOf } from '../control/english.ts';
 import { ControlError } from '../control/failure.ts';
 import { ownConnections } from './commands/connection.ts';
 import { readReport } from './commands/doctor.ts';
@@ -92,7 +93,7 @@ async function freeComputer(context: CommandContext): Promise<string | undefined
   const { exitCode, output } = await context.launcher.runTask(['--repair']);
   const repaired = exitCode === 0 ? readReport(output)?.repaired : undefined;
   if (repaired === undefined) return 'What a dead service left behind could not be undone';
-  for (const text of repaired) terminal.write(`undone: ${text}\n`);
+  for (const change of repaired) terminal.write(`undone: ${englishOf(change)}\n`);
   return undefined;
 }
 

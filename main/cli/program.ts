@@ -9,6 +9,7 @@ import { addCaptureCommand } from './commands/capture.ts';
 import { AdvisedError, addConnectionCommands, UpError } from './commands/connection.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
+import { addLogCommand } from './commands/log.ts';
 import { addProfileCommands } from './commands/profiles.ts';
 import { addPromptCommands } from './commands/prompts.ts';
 import { addSecretCommands } from './commands/secrets.ts';
@@ -75,6 +76,7 @@ function makeProgram(world: World, run: Runner): Command {
   addPromptCommands(program, run);
   addCaptureCommand(program, run);
   addDoctorCommand(program, run);
+  addLogCommand(program, run);
   addTerminalCommand(program, run);
   addServiceCommands(program, run);
   return program;

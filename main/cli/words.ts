@@ -1,6 +1,15 @@
 // Puts words to failures: what happened and why, and what to do next. The only place that does, for the command line.
-import type { ControlFailure, Failure, PromptRefusal } from '../control/failure.ts';
+import { englishOf } from '../control/english.ts';
+import type {
+  ControlFailure,
+  Failure,
+  PasswordProblem,
+  ProfileProblem,
+  PromptRefusal,
+} from '../control/failure.ts';
+import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
+import { conflictWords } from './conflict-words.ts';
 
 export interface Words {
   /** What happened and why: one sentence. */
@@ -62,7 +71,7 @@ export function wordsOf(failure: ControlFailure): Words {
         next: `Correct it, then check it: sealnic profiles edit-check FILE`,
       };
     case 'import-unsupported':
-      return { what: `The file cannot be imported: ${failure.detail}.` };
+      return { what: `The file cannot be imported: ${problemWords(failure.problem)}.` };
     case 'passphrase-needed':
       return {
         what: 'The file is protected by a passphrase.',
@@ -79,12 +88,21 @@ export function wordsOf(failure: ControlFailure): Words {
       };
     case 'connection-exists':
       return {
-        what: `"${failure.profile}" is connected, and stands in the way.`,
-        next: `Disconnect it first: sealnic down ${quoted(failure.profile)}`,
+        what: `"${failure.profile}" answers already, and there is one gateway at a time.`,
+        next: `End it first: sealnic down ${quoted(failure.profile)}`,
       };
+    case 'gateway-first':
+      return {
+        what: `"${failure.profile}" cannot answer beside "${failure.other}": a gateway is brought up first.`,
+        next: `sealnic down ${quoted(failure.other)}; sealnic up ${quoted(failure.profile)}; sealnic up ${quoted(failure.other)}`,
+      };
+    case 'networks-overlap':
+    case 'address-taken':
+    case 'defaults-differ':
+      return conflictWords(failure.profile, failure);
 
     case 'row-invalid':
-      return rowWords(failure.field, failure.detail);
+      return rowWords(failure.field, failure.problem);
     case 'row-not-found':
       return { what: `The filter has no row "${failure.id}".`, next: 'See: sealnic filter list' };
     case 'row-not-removable':
@@ -100,7 +118,7 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'See: sealnic secrets list',
       };
     case 'secret-invalid':
-      return { what: `The secret "${failure.name}" cannot be used: ${failure.detail}.` };
+      return { what: `The secret "${failure.name}" cannot be used: ${englishOf(failure.problem)}.` };
     case 'name-not-resolved':
       return {
         what: `No address is known for "${failure.name}".`,
@@ -151,6 +169,10 @@ export function connectionWords(profile: string, failure: Failure): Words {
   const name = quoted(profile);
   const check = (key: string) => `Check ${key} in the profile: sealnic profiles show ${name}`;
   switch (failure.code) {
+    case 'networks-overlap':
+    case 'address-taken':
+    case 'defaults-differ':
+      return conflictWords(profile, failure);
     case 'requested':
       return { what: `"${profile}" was disconnected on request.` };
     case 'no-answer':
@@ -166,6 +188,7 @@ export function connectionWords(profile: string, failure: Failure): Words {
     case 'deleted-by-peer':
       return { what: `The gateway ended "${profile}".`, next: `Connect again: sealnic up ${name}` };
     case 'authentication-failed':
+      if (failure.problem !== undefined) return passwordWords(profile, failure.problem);
       return {
         what: `The gateway refused to authenticate us for "${profile}".`,
         next: 'Check the identity and the secret or certificate: sealnic secrets list',
@@ -281,16 +304,12 @@ export function connectionWords(profile: string, failure: Failure): Words {
 }
 
 /** What is wrong with a profile, with its place: "line 3, gateway.adress: unknown key". */
-export function problemWords(problem: {
-  line?: number | undefined;
-  key?: string | undefined;
-  message: string;
-}): string {
-  const place = [problem.line === undefined ? '' : `line ${problem.line}`, problem.key ?? '']
+export function problemWords({ line, key, problem }: ProfileProblem): string {
+  const place = [line === undefined ? '' : `line ${line}`, key ?? '']
     .filter((part) => part !== '')
     .join(', ');
-  const message = problem.message.replace(/unspecified values are invalid$/, 'a value is missing after "="');
-  return place === '' ? message : `${place}: ${message}`;
+  const words = englishOf(problem);
+  return place === '' ? words : `${place}: ${words}`;
 }
 
 /** The parts of a row or packet, as `filter add` and `filter explain` name them. */
@@ -300,13 +319,13 @@ const rowFields: Readonly<Record<string, string>> = {
   protocol: 'protocol (--protocol) is',
   sourcePorts: 'source ports (--from-port) are',
   destinationPorts: 'destination ports (--port) are',
+  allowInbound: 'permission for the other side to begin (--allow-inbound) is',
   profile: 'profile (--profile) is',
 };
 
-function rowWords(field: string, detail: string): Words {
+function rowWords(field: string, problem: Message): Words {
   const name = rowFields[field] ?? `${field} is`;
-  const plain = detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
-  return { what: `The ${name} not valid: ${plain.replace(/\bdestinationPorts\b/, '--port')}.` };
+  return { what: `The ${name} not valid: ${englishOf(problem)}.` };
 }
 
 const kindWords = {
@@ -348,6 +367,29 @@ const promptRefusals: Readonly<Record<PromptRefusal, Words>> = {
   'pin-pad': { what: 'The PIN is typed on the card reader, not here.' },
   'card-expected': { what: 'Nothing is to be typed: insert the card.' },
 };
+
+const passwordProblemWords: Readonly<Record<PasswordProblem, { what: string; next: string }>> = {
+  'wrong-password': {
+    what: 'name or password is wrong',
+    next: 'Check authentication.identity in the profile, and try again with the right password.',
+  },
+  'account-disabled': { what: 'the account is disabled', next: 'Ask its administrator.' },
+  'password-expired': { what: 'the password has expired', next: 'Change it, or ask its administrator.' },
+  'not-permitted': { what: 'the account may not log in now', next: 'Ask its administrator.' },
+  'no-common-method': {
+    what: 'it offers no method of logging in that the profile allows',
+    next: 'SealNIC has MS-CHAPv2 and GTC; check authentication.methods in the profile.',
+  },
+  'server-unproven': {
+    what: 'it does not know the password itself',
+    next: 'Somebody may be in between; ask the administrator of the gateway.',
+  },
+};
+
+function passwordWords(profile: string, problem: PasswordProblem): Words {
+  const { what, next } = passwordProblemWords[problem];
+  return { what: `The gateway refused to log in "${profile}": ${what}.`, next };
+}
 
 type PeerProblem = Extract<Failure, { code: 'peer-authentication-failed' }>['problem'];
 
@@ -406,6 +448,7 @@ function because(detail: string | undefined): string {
   return detail === undefined || detail === '' ? '' : ` (${detail})`;
 }
 
-function quoted(name: string): string {
+/** As a shell takes it. */
+export function quoted(name: string): string {
   return /^[\w.@-]+$/.test(name) ? name : `'${name}'`;
 }

@@ -1,6 +1,7 @@
 // Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
 // crosses the control endpoint as an error.
 import { z } from 'zod';
+import { messageSchema } from './messages.ts';
 import { promptKinds } from './prompt-values.ts';
 
 /** What the exit code of the `sealnic` command means. */
@@ -15,6 +16,17 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** What the gateway said against name and password. */
+export const passwordProblems = [
+  'wrong-password',
+  'account-disabled',
+  'password-expired',
+  'not-permitted',
+  'no-common-method',
+  'server-unproven',
+] as const;
+export type PasswordProblem = (typeof passwordProblems)[number];
+
 /**
  * Why a connection is not (or no longer) up. The first group is the IKE engine's own (IkeFailure in
  * main/engine/ike/contract.ts, which is assignable to this), the second the service's.
@@ -24,7 +36,11 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('no-answer'), milliseconds: z.number() }),
   z.object({ code: z.literal('dead-peer') }),
   z.object({ code: z.literal('deleted-by-peer') }),
-  z.object({ code: z.literal('authentication-failed') }),
+  z.object({
+    code: z.literal('authentication-failed'),
+    /** EAP's reason, where it gave one. */
+    problem: z.enum(passwordProblems).optional(),
+  }),
   z.object({
     code: z.literal('peer-authentication-failed'),
     problem: z.enum([
@@ -81,6 +97,14 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('captive-portal'), url: z.string().optional() }),
   /** The computer slept, and the gateway knew nothing of the connection any more. */
   z.object({ code: z.literal('woke-up'), sleptSeconds: z.number() }),
+  /** Only after agreement: what the gateway carries, or the address that it assigned, is another connection's. */
+  z.object({
+    code: z.literal('networks-overlap'),
+    other: z.string(),
+    prefixes: z.array(z.string()),
+  }),
+  z.object({ code: z.literal('address-taken'), other: z.string(), address: z.string() }),
+  z.object({ code: z.literal('defaults-differ'), other: z.string() }),
   z.object({ code: z.literal('service-stopping') }),
   z.object({ code: z.literal('unexpected'), detail: z.string() }),
 ]);
@@ -91,7 +115,7 @@ export const profileProblemSchema = z.object({
   column: z.number().int().optional(),
   /** Dotted, e.g. "gateway.address". */
   key: z.string().optional(),
-  message: z.string(),
+  problem: messageSchema,
 });
 export type ProfileProblem = z.infer<typeof profileProblemSchema>;
 
@@ -123,20 +147,37 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('profile-exists'), profile: z.string() }),
   z.object({ code: z.literal('profile-in-use'), profile: z.string() }),
   z.object({ code: z.literal('profile-invalid'), name: z.string(), problems: z.array(profileProblemSchema) }),
-  z.object({ code: z.literal('import-unsupported'), detail: z.string() }),
+  z.object({ code: z.literal('import-unsupported'), problem: profileProblemSchema }),
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
-  /** Another connection stands in the way. */
+  /** Another gateway of ours stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
+  /** `other` is up and protects these already (the first of them). */
+  z.object({
+    code: z.literal('networks-overlap'),
+    profile: z.string(),
+    other: z.string(),
+    prefixes: z.array(z.string()),
+  }),
+  z.object({
+    code: z.literal('address-taken'),
+    profile: z.string(),
+    other: z.string(),
+    address: z.string(),
+  }),
+  /** They state different defaults for what no row matches. */
+  z.object({ code: z.literal('defaults-differ'), profile: z.string(), other: z.string() }),
+  /** A gateway of ours must be up before `other`, whose sockets cannot answer. */
+  z.object({ code: z.literal('gateway-first'), profile: z.string(), other: z.string() }),
 
-  z.object({ code: z.literal('row-invalid'), field: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('row-invalid'), field: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('row-not-found'), id: z.string() }),
   /** Comes from a profile or is built in. */
   z.object({ code: z.literal('row-not-removable'), id: z.string(), origin: z.string() }),
   z.object({ code: z.literal('association-not-found'), spi: z.string() }),
   z.object({ code: z.literal('secret-not-found'), name: z.string() }),
-  z.object({ code: z.literal('secret-invalid'), name: z.string(), detail: z.string() }),
+  z.object({ code: z.literal('secret-invalid'), name: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** It was answered, cancelled or has expired. */
   z.object({ code: z.literal('prompt-not-found') }),

@@ -2,7 +2,8 @@
 // since 1970; addresses, prefixes and endpoints are texts; SPIs are hexadecimal texts. No key is ever part of any.
 import { z } from 'zod';
 import { cardSummarySchema } from './card-values.ts';
-import { failureSchema } from './failure.ts';
+import { failureSchema, profileProblemSchema } from './failure.ts';
+import { messageSchema } from './messages.ts';
 import { promptSchema } from './prompt-values.ts';
 import { connectionStates } from './state.ts';
 
@@ -89,13 +90,18 @@ export const filterRowTextSchema = z.strictObject({
   sourcePorts: z.string().max(rowTextMaximum).optional(),
   destinationPorts: z.string().max(rowTextMaximum).optional(),
   action: actionSchema,
+  /** BYPASS: the other side may begin, too. */
+  allowInbound: z.boolean().optional(),
   profile: z.string().max(128).optional(),
   note: z.string().max(200).optional(),
 });
+export type FilterRowTextValue = z.infer<typeof filterRowTextSchema>;
 
 export const filterRowSchema = z.object({
   id: z.string(),
-  label: z.string(),
+  label: messageSchema,
+  /** Present when the row cannot be used at present: it decides about nothing. */
+  problem: messageSchema.optional(),
   /** "filter" (the user's own), "profile NAME", "built-in", "default". */
   origin: z.string(),
   action: actionSchema,
@@ -104,6 +110,7 @@ export const filterRowSchema = z.object({
   protocol: z.string(),
   sourcePorts: z.string().optional(),
   destinationPorts: z.string().optional(),
+  allowInbound: z.boolean().optional(),
   profile: z.string().optional(),
   note: z.string().optional(),
   hits: z.object({ packets: count, bytes: count }),
@@ -132,10 +139,12 @@ export const explanationSchema = z.object({
     'not-in-force',
   ]),
   rowId: z.string(),
-  rowLabel: z.string(),
+  rowLabel: messageSchema,
   origin: z.string(),
-  /** A sentence: why this row and no earlier one. */
-  reason: z.string(),
+  /** Why this row decides. */
+  reason: messageSchema,
+  /** The rows before it, and what of the packet was not what they ask for. */
+  passed: z.array(z.object({ rowId: z.string(), rowLabel: messageSchema, difference: messageSchema })),
   profile: z.string().optional(),
   spi: z.string().optional(),
   /** undefined with PROTECT and BYPASS of traffic that never enters the adapter: nobody needs to act. */
@@ -193,9 +202,9 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
-  authentication: z.enum(['psk', 'certificate', 'card']),
-  /** Present when the file does not validate. */
-  problem: z.string().optional(),
+  authentication: z.enum(['psk', 'certificate', 'card', 'eap']),
+  /** What is wrong first, when the file does not validate. */
+  problem: profileProblemSchema.optional(),
   state: z.enum(connectionStates),
 });
 export type ProfileSummary = z.infer<typeof profileSummarySchema>;
@@ -214,10 +223,11 @@ export const findingSchema = z.object({
   /** Stable, e.g. "leftover-routes", "forwarding-off". */
   code: z.string(),
   severity: z.enum(['good', 'warning', 'problem']),
-  /** One line for a person. */
-  text: z.string(),
-  /** What to do about it. */
-  advice: z.string().optional(),
+  message: messageSchema,
+  /** What to do about it, where a repair does not mend it. */
+  advice: messageSchema.optional(),
+  /** What the message is about, one by one; of many the first. */
+  changes: z.array(messageSchema).optional(),
   repairable: z.boolean(),
 });
 export type Finding = z.infer<typeof findingSchema>;
@@ -251,7 +261,7 @@ export const verdictSampleSchema = z.object({
   destinationPort: z.number().int().optional(),
   action: actionSchema,
   rowId: z.string().optional(),
-  rowLabel: z.string().optional(),
+  rowLabel: messageSchema.optional(),
   dropReason: z.string().optional(),
 });
 export type VerdictSample = z.infer<typeof verdictSampleSchema>;

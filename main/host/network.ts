@@ -1,5 +1,6 @@
 // What the service asks of the computer's network configuration, as values. Each platform carries it out; the journal
 // remembers it, so that it can be undone by a later process.
+import type { AdviceMessage, ChangeMessage, CheckMessage } from './messages.ts';
 
 /** Texts in the usual notation: "10.0.0.0/8", "fd00::/8", "192.0.2.1". */
 export interface TunnelConfiguration {
@@ -9,8 +10,9 @@ export interface TunnelConfiguration {
   readonly addresses: readonly string[];
   /** What enters the adapter. "0.0.0.0/0" and "::/0" for everything. */
   readonly routedPrefixes: readonly string[];
-  /** Of those, the destinations whose source shall be the virtual address; the others keep the real one. */
-  readonly protectedPrefixes: readonly string[];
+  /** Of those, the destinations whose source shall be one of the adapter's or another own address; all others, and those
+   * without a source, keep the one that the system would choose without a tunnel. */
+  readonly sources: readonly { readonly prefix: string; readonly source: string | undefined }[];
   /** Packets with this mark (our own) are never routed into the adapter. */
   readonly mark: number;
   readonly routingTable: number;
@@ -28,17 +30,19 @@ export interface FailClosedConfiguration {
    */
   readonly tappedPrefixes?: readonly string[] | undefined;
   /**
-   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPort`, and as ESP without UDP,
+   * Addresses of the gateways: what they send from UDP ports 500, 4500 and `gatewayPorts`, and as ESP without UDP,
    * passes, and gets our mark so that a strict reverse path filter lets it in. Without them (and without
    * `underlayPorts`) a tunnel whose protected prefixes cover its own gateway hears nothing.
    */
   readonly gateways?: readonly string[] | undefined;
-  readonly gatewayPort?: number | undefined;
+  readonly gatewayPorts?: readonly number[] | undefined;
   /**
    * Local UDP ports of our underlay sockets, where they are known (a responder's 500 and 4500): the same, whoever
-   * sends. Where no gateways are named, the same for ESP without UDP.
+   * sends.
    */
   readonly underlayPorts?: readonly number[] | undefined;
+  /** A gateway of ours waits there: ESP without UDP may come from anyone too. */
+  readonly answersAnyone?: boolean | undefined;
   /** Resolvers that root may ask although a protected prefix covers them, to find the gateway's address by its name. */
   readonly nameServers?: readonly string[] | undefined;
   /** Anything to these on another link is dropped. */
@@ -56,8 +60,11 @@ export interface FailClosedConfiguration {
   readonly rulePriority: number;
   /** DISCARD rows that no PROTECT row touches: enforced by the system's firewall, counters read back. */
   readonly discardRows: readonly FirewallRow[];
-  /** Keep it over a restart of the computer, from before the network comes up, until `removeFailClosed`. */
-  readonly lockdown?: boolean | undefined;
+  /**
+   * Of the protected prefixes, what stays shut over a restart of the computer, from before the network comes up, until
+   * `removeFailClosed`; absent: nothing.
+   */
+  readonly lockdown?: readonly string[] | undefined;
   /** Name of the firewall table, "sealnic" by default, so that several services can live side by side. */
   readonly tableName: string;
 }
@@ -129,20 +136,21 @@ export interface HostNetwork {
   /** Whether this computer can do what is asked of it. `inUse`: what stands in the journal is wanted. */
   check(options: { inUse: boolean }): Promise<readonly HostFinding[]>;
   /**
-   * Undoes what an earlier process left behind, and tells what, one line a change. `keepFailClosed`: all but what keeps
+   * Undoes what an earlier process left behind, and tells what. `keepFailClosed`: all but what keeps
    * protected destinations shut. Throws UndoError where a part of it failed; that part stays in the journal.
    */
-  undo(options: { keepFailClosed: boolean }): Promise<readonly string[]>;
+  undo(options: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]>;
 }
 
 export interface HostFinding {
   /** Stable, e.g. "tun-device". */
   readonly code: string;
   readonly severity: 'good' | 'warning' | 'problem';
-  /** One line for a person. */
-  readonly text: string;
-  /** What to do about it. */
-  readonly advice?: string;
+  readonly message: CheckMessage;
+  /** What to do about it, where `undo` does not mend it. */
+  readonly advice?: AdviceMessage;
+  /** The changes that the message is about. */
+  readonly changes?: readonly ChangeMessage[];
   /** Whether `undo` mends it. */
   readonly repairable: boolean;
 }
@@ -150,9 +158,9 @@ export interface HostFinding {
 /** Some changes could not be taken back; `message` says which and why, `undone` which were. */
 export class UndoError extends Error {
   override readonly name = 'UndoError';
-  readonly undone: readonly string[];
+  readonly undone: readonly ChangeMessage[];
 
-  constructor(message: string, undone: readonly string[]) {
+  constructor(message: string, undone: readonly ChangeMessage[]) {
     super(message);
     this.undone = undone;
   }

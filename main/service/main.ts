@@ -4,7 +4,9 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
+import { englishOf } from '../control/english.ts';
 import { exitCodes } from '../control/failure.ts';
+import type { Message } from '../control/messages.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
 import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
@@ -167,7 +169,7 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials, cardKeys),
+    authenticator: new Authenticator(credentials, { prompts, secrets }, cardKeys),
     resolve: resolveName,
     ikeConfiguration: (
       profile: Profile,
@@ -212,12 +214,12 @@ async function doTask(task: 'check' | 'repair', { parts, wanted }: Composition):
 async function repairWithoutService(
   { host, tunnel, connections }: ServiceParts,
   wanted: WantedConnections,
-): Promise<{ repaired: string[]; findings: Finding[] }> {
+): Promise<{ repaired: Message[]; findings: Finding[] }> {
   const forgotten = wanted.all.map(({ profile }) => profile);
   // First: killed from here on, the next service takes back what this one did not.
   for (const profile of forgotten) wanted.remove(profile);
   const { repaired, findings } = await repairComputer(host, tunnel, connections);
-  const told = forgotten.map((profile) => `${profile} was to be connected again at the next start`);
+  const told = forgotten.map((profile): Message => ({ code: 'change-wanted', profile }));
   return { repaired: [...told, ...repaired], findings };
 }
 
@@ -236,8 +238,11 @@ async function serve(
   });
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   await undoEarlier();
-  await tunnel.refresh();
   tunnel.prepare();
+  // All in one go, so that the first one's block is every one's.
+  const broughtUp = wanted.all.map((connection) => bringUpAgain(connection));
+  if (broughtUp.includes(false)) tunnel.keepEarlier();
+  await tunnel.refresh().catch((error: Error) => log('error', `the filter: ${error.message}`));
   const watch = host.watchTerminal(() => {
     connections
       .networkChanged()
@@ -253,7 +258,6 @@ async function serve(
     if (event.type !== 'changed') log('info', `cards: ${describeCardEvent(event)}`);
   });
   if (configuration.cards) cards.start();
-  for (const connection of wanted.all) bringUpAgain(connection);
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
   for (const name of [...options.up, ...gateway]) {
@@ -278,7 +282,7 @@ async function serve(
   async function undoEarlier(): Promise<void> {
     try {
       const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
-      for (const change of undone) log('info', `undone after an earlier service: ${change}`);
+      for (const change of undone) log('info', `undone after an earlier service: ${englishOf(change)}`);
     } catch (error) {
       // What could not be taken back stays in the journal; that is no reason to serve nobody.
       log('error', `left by an earlier service: ${messageOf(error)}`);
@@ -286,8 +290,8 @@ async function serve(
   }
 
   /** A profile that has been spoilt or removed since is taken as it was: it stays in force until the user says down. */
-  function bringUpAgain({ profile: name, owner, text }: WantedConnection): void {
-    attempt(name, () => {
+  function bringUpAgain({ profile: name, owner, text }: WantedConnection): boolean {
+    return attempt(name, () => {
       let profile: Profile;
       try {
         profile = profiles.load(name);
@@ -301,11 +305,13 @@ async function serve(
     });
   }
 
-  function attempt(name: string, bringUp: () => void): void {
+  function attempt(name: string, bringUp: () => void): boolean {
     try {
       bringUp();
+      return true;
     } catch (error) {
       log('error', `${name} cannot be brought up: ${messageOf(error)}`);
+      return false;
     }
   }
 }

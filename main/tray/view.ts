@@ -1,6 +1,6 @@
 // What the tray shows for a state of the service: icon, tooltip and menu. Plain values, no Electron.
 import type { ConnectionState } from '../control/state.ts';
-import type { ConnectionStatus } from '../control/values.ts';
+import type { ConnectionStatus, ProfileSummary } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
 import { reasonText } from './text/failure-text.ts';
 import type { Translate } from './text/translate.ts';
@@ -82,7 +82,7 @@ interface ClientConnection {
   readonly failure: ConnectionStatus['failure'];
   readonly protectedTraffic: ConnectionStatus['protectedTraffic'] | undefined;
   /** Why the profile cannot be used. */
-  readonly unusable: string | undefined;
+  readonly unusable: ProfileSummary['problem'];
 }
 
 /** Every profile in which this computer is the client, connected or not; those used last come first. */

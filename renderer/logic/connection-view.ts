@@ -1,4 +1,5 @@
 // What the connection page shows for a profile: its state in one word, what happens to traffic, which buttons.
+import type { ProfileProblem } from '../../main/control/failure.ts';
 import type { ConnectionState } from '../../main/control/state.ts';
 import type { ConnectionStatus, ProfileSummary, Status } from '../../main/control/values.ts';
 
@@ -12,7 +13,7 @@ export interface ConnectionView {
   readonly role: ProfileSummary['role'];
   readonly gateway: string | undefined;
   readonly state: ShownState;
-  readonly problem: string | undefined;
+  readonly problem: ProfileProblem | undefined;
   readonly status: ConnectionStatus | undefined;
   readonly buttons: readonly ConnectionButton[];
   /** It is not up and wants a person's attention or patience: the failure is shown. */

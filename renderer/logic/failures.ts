@@ -1,5 +1,5 @@
-// Which step the window can offer against a failure, and where in a text a problem lies.
-import type { Failure, ProfileProblem } from '../../main/control/failure.ts';
+// Which step the window can offer against a failure.
+import type { Failure } from '../../main/control/failure.ts';
 
 /** What a button beside a failure does. */
 export type Remedy = 'retry' | 'edit-profile' | 'store-secret' | 'doctor' | 'none';
@@ -7,9 +7,11 @@ export type Remedy = 'retry' | 'edit-profile' | 'store-secret' | 'doctor' | 'non
 export function remedyOf(failure: Failure): Remedy {
   switch (failure.code) {
     case 'secret-missing':
-    case 'authentication-failed':
     case 'signing-failed':
       return 'store-secret';
+    // Name and password are asked for again.
+    case 'authentication-failed':
+      return failure.problem === undefined ? 'store-secret' : 'retry';
     case 'peer-authentication-failed':
       return failure.problem === 'wrong-psk' ? 'store-secret' : 'edit-profile';
     case 'no-proposal-chosen':
@@ -28,9 +30,4 @@ export function remedyOf(failure: Failure): Remedy {
     default:
       return 'retry';
   }
-}
-
-/** "gateway.adress: unknown key". The line is told beside it. */
-export function problemText({ key, message }: ProfileProblem): string {
-  return key === undefined ? message : `${key}: ${message}`;
 }

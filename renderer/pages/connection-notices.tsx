@@ -16,13 +16,13 @@ interface NoticesProperties {
 }
 
 export function ConnectionNotices({ view, go }: NoticesProperties) {
-  const { say } = useWords();
+  const { say, fileProblem } = useWords();
   const { profile, status, state, problem } = view;
   const down = state !== 'connected' && state !== 'disconnected' && state !== 'invalid';
   return (
     <>
       {state === 'invalid' && (
-        <Notice tone="warning" title={say('connection.invalid')} text={problem}>
+        <Notice tone="warning" title={say('connection.invalid')} text={problem && fileProblem(problem)}>
           <Button onClick={() => go({ page: 'profiles', profile })}>{say('remedy.edit-profile')}</Button>
         </Notice>
       )}

@@ -68,8 +68,8 @@ function DoctorCard() {
 }
 
 function FindingLine({ finding }: { readonly finding: Finding }) {
-  const { say, language } = useWords();
-  const { code, severity, text, advice } = finding;
+  const { say, message: words } = useWords();
+  const { code, severity, message, advice, changes = [] } = finding;
   return (
     <div className="finding">
       <StateShape tone={tones[severity]} size={16} />
@@ -77,11 +77,15 @@ function FindingLine({ finding }: { readonly finding: Finding }) {
         <p>
           <strong>{say(`severity.${severity}`)}</strong> {say(`check.${code}`, { defaultValue: code })}
         </p>
-        {/* The service tells particulars in English. */}
-        {(severity !== 'good' || language === 'en') && (
-          <p className="hint" lang="en">
-            {text} {advice}
-          </p>
+        <p className="hint">
+          {words(message)} {advice !== undefined && words(advice)}
+        </p>
+        {changes.length > 0 && (
+          <ul className="hint">
+            {changes.map((change) => (
+              <li key={words(change)}>{words(change)}</li>
+            ))}
+          </ul>
         )}
       </div>
     </div>

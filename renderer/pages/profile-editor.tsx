@@ -5,7 +5,6 @@ import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import { useToasts } from '../components/toast.tsx';
-import { problemText } from '../logic/failures.ts';
 import { useInvoke } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 
@@ -18,7 +17,7 @@ interface EditorProperties {
 }
 
 export function ProfileEditor({ profile, onClose }: EditorProperties) {
-  const { say } = useWords();
+  const { say, fileProblem } = useWords();
   const invoke = useInvoke();
   const toasts = useToasts();
   const [text, setText] = useState<string>();
@@ -95,15 +94,13 @@ export function ProfileEditor({ profile, onClose }: EditorProperties) {
         {problems.length === 0 && text !== undefined && <p className="hint">{say('editor.valid')}</p>}
         {problems.map((problem) => (
           <button
-            key={`${problem.line} ${problem.key} ${problem.message}`}
+            key={JSON.stringify(problem)}
             type="button"
             className="problem-line"
             disabled={problem.line === undefined}
             onClick={() => goTo(problem.line ?? 1)}
           >
-            {problem.line === undefined
-              ? problemText(problem)
-              : say('editor.problem', { line: problem.line, text: problemText(problem) })}
+            {fileProblem(problem)}
           </button>
         ))}
       </div>

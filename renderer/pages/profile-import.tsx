@@ -79,7 +79,7 @@ interface ResultProperties {
 }
 
 function ImportResult({ result, onClose }: ResultProperties) {
-  const { say } = useWords();
+  const { say, message } = useWords();
   return (
     <Dialog title={say('import.title')} onClose={onClose} closeLabel={say('action.close')}>
       <Notice
@@ -95,9 +95,9 @@ function ImportResult({ result, onClose }: ResultProperties) {
       {result.remarks.length > 0 && (
         <>
           <h3>{say('import.remarks')}</h3>
-          <ul className="list" lang="en">
+          <ul className="list">
             {result.remarks.map((remark) => (
-              <li key={remark}>{remark}</li>
+              <li key={message(remark)}>{message(remark)}</li>
             ))}
           </ul>
         </>

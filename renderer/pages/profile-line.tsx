@@ -18,7 +18,7 @@ interface LineProperties {
 }
 
 export function ProfileLine({ profile, onEdit }: LineProperties) {
-  const { say } = useWords();
+  const { say, fileProblem } = useWords();
   const { busy, run } = useActions();
   const { service } = useWindowState();
   const [removing, setRemoving] = useState(false);
@@ -66,11 +66,7 @@ export function ProfileLine({ profile, onEdit }: LineProperties) {
             {' · '}
             {say(`profiles.method.${profile.authentication}`)}
           </p>
-          {profile.problem !== undefined && (
-            <p className="problem" lang="en">
-              {profile.problem}
-            </p>
-          )}
+          {profile.problem !== undefined && <p className="problem">{fileProblem(profile.problem)}</p>}
         </div>
         {/* biome-ignore lint/a11y/useSemanticElements: buttons of one profile, no form */}
         <div className="actions" role="group" aria-label={say('profiles.actions', { name })}>

@@ -33,7 +33,8 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
   const open = async (chosen: File | undefined) => {
     if (chosen === undefined) return;
     if (chosen.size > mostBytes) {
-      toasts.failed({ code: 'import-unsupported', detail: say('import.too-big') });
+      const problem = { code: 'file-too-large', kibibytes: mostBytes / 1024 } as const;
+      toasts.failed({ code: 'import-unsupported', problem: { problem } });
       return;
     }
     setFile({ fileName: chosen.name, text: await chosen.text() });

@@ -4,7 +4,7 @@ import type { ControlFailure } from '../../main/control/failure.ts';
 import type { FilterRow } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { Choice, Field, TextField } from '../components/field.tsx';
+import { Choice, Field, Switch, TextField } from '../components/field.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import {
   checkRow,
@@ -29,7 +29,7 @@ interface RowDialogProperties {
 }
 
 export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
-  const { say } = useWords();
+  const { say, message } = useWords();
   const invoke = useInvoke();
   const { service } = useWindowState();
   const [form, setForm] = useState<RowForm>(row === undefined ? emptyRow : formOf(row));
@@ -38,8 +38,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   const profiles =
     service.service === 'present' ? service.profiles.filter(({ role }) => role === 'client') : [];
   const own = ownRows(rows);
-  const place = own.findIndex(({ id }) => id === row?.id);
-  const [position, setPosition] = useState(place === -1 ? own.length : place);
+  const [position, setPosition] = useState(own.length);
 
   const change = (part: Partial<RowForm>) => {
     setForm({ ...form, ...part });
@@ -47,7 +46,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   };
   const problems = checkRow(form);
   const problemAt = (field: RowField): string | undefined => {
-    if (failure?.code === 'row-invalid' && failure.field === field) return failure.detail;
+    if (failure?.code === 'row-invalid' && failure.field === field) return message(failure.problem);
     const key = tried ? problems[field] : undefined;
     return key === undefined ? undefined : say(`filter.problem.${key}`);
   };
@@ -56,12 +55,12 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   const save = async () => {
     setTried(true);
     if (Object.keys(problems).length > 0) return;
-    const added = await invoke('filter.add', { row: rowTextOf(form), position });
-    if (!added.ok) return setFailure(added.failure);
-    if (row !== undefined) {
-      const removed = await invoke('filter.remove', { id: row.id });
-      if (!removed.ok) return setFailure(removed.failure);
-    }
+    const text = rowTextOf(form);
+    const saved =
+      row === undefined
+        ? await invoke('filter.add', { row: text, position })
+        : await invoke('filter.replace', { id: row.id, row: text });
+    if (!saved.ok) return setFailure(saved.failure);
     onDone();
   };
 
@@ -138,6 +137,14 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
             onText={(destinationPorts) => change({ destinationPorts })}
           />
         </div>
+        {form.action === 'BYPASS' && (
+          <Switch
+            label={say('filter.field.allow-inbound')}
+            hint={say('filter.field.allow-inbound-hint')}
+            checked={form.allowInbound}
+            onSwitch={(allowInbound) => change({ allowInbound })}
+          />
+        )}
         <div className="form-row">
           <TextField
             label={say('filter.field.note')}
@@ -156,7 +163,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
                 >
                   {own.map(({ id, label }, index) => (
                     <option key={id} value={index}>
-                      {say('filter.field.before', { row: label })}
+                      {say('filter.field.before', { row: message(label) })}
                     </option>
                   ))}
                   <option value={own.length}>{say('filter.field.last')}</option>

@@ -1,8 +1,15 @@
 // The window's languages. Every text that a person sees comes from resources/translations.
 import i18next, { type i18n } from 'i18next';
 import { initReactI18next, useTranslation } from 'react-i18next';
-import type { ControlFailure, Failure } from '../../main/control/failure.ts';
-import { type FailureText, failureText, reasonText } from '../../main/tray/text/failure-text.ts';
+import type { ControlFailure, Failure, ProfileProblem } from '../../main/control/failure.ts';
+import type { Message } from '../../main/control/messages.ts';
+import {
+  type FailureText,
+  failureText,
+  messageText,
+  problemText,
+  reasonText,
+} from '../../main/tray/text/failure-text.ts';
 import { type Translate, translations } from '../../main/tray/text/translate.ts';
 import { durationParts } from '../logic/format.ts';
 
@@ -15,6 +22,10 @@ export interface Words {
   duration(milliseconds: number): string;
   connectionFailure(profile: string, failure: Failure): FailureText;
   callFailure(failure: ControlFailure): FailureText;
+  /** What the service says. */
+  message(message: Message): string;
+  /** What is wrong with a file, with its line and key. */
+  fileProblem(problem: ProfileProblem): string;
 }
 
 export function setUpWords(language: string): i18n {
@@ -50,5 +61,7 @@ export function useWords(): Words {
         .join(' '),
     connectionFailure: (profile, failure) => reasonText(translate, profile, failure),
     callFailure: (failure) => failureText(translate, failure),
+    message: (message) => messageText(translate, message),
+    fileProblem: (problem) => problemText(translate, problem),
   };
 }

@@ -1,6 +1,6 @@
 // What each command asks of the service and prints, for people and as JSON.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -145,7 +145,7 @@ test('profiles list', async () => {
     `PROFILE  GATEWAY          AUTHENTICATION  STATE
 office   vpn.example.org  certificate     connected
 lab      203.0.113.9      psk             disconnected
-broken                    psk             line 3: unknown key "gatway"
+broken                    psk             line 3: is not known here; did you mean “gateway”?
 `,
   );
 });
@@ -157,14 +157,14 @@ test('profiles import sends the file, and asks for the passphrase only when it i
     const api = new FakeService({
       'profiles.import': (_parameters, _caller, { passphrase }) => {
         if (passphrase === undefined) throw new ControlError({ code: 'passphrase-needed' });
-        return { profiles: ['office'], secrets: ['office key'], remarks: ['EAP was left out.'] };
+        return { profiles: ['office'], secrets: ['office key'], remarks: [{ code: 'remark-apps' }] };
       },
     });
     const { output, calls, world } = await run(['profiles', 'import', file], { answers: ['hunter2'] }, api);
     assert.deepEqual(world.terminal.questions, ['Passphrase of office.sswan: ']);
     assert.equal(
       output,
-      'Imported office. Connect: sealnic up office\nStored with it: office key\nEAP was left out.\n',
+      'Imported office. Connect: sealnic up office\nStored with it: office key\nThe choice of apps was left out: the tunnel serves the whole computer.\n',
     );
     assert.deepEqual(calls.at(-1)?.parameters, { fileName: 'office.sswan', replace: false });
     assert.deepEqual(calls.at(-1)?.uploads, { content: hex('content'), passphrase: hex('hunter2') });
@@ -184,14 +184,17 @@ test('profiles edit-check names the place of every problem and fails', async () 
     const api = new FakeService({
       'profiles.validate': () => ({
         problems: [
-          { line: 1, key: 'gatway', message: 'unknown key' },
-          { message: 'gateway.address is missing' },
+          { line: 1, key: 'gatway', problem: { code: 'key-misspelt', near: 'gateway' } },
+          { key: 'authentication', problem: { code: 'missing' } },
         ],
       }),
     });
     const { output, exitCode } = await run(['profiles', 'edit-check', file], {}, api);
     assert.equal(exitCode, 1);
-    assert.equal(output, `${file}: line 1, gatway: unknown key\n${file}: gateway.address is missing\n`);
+    assert.equal(
+      output,
+      `${file}: line 1, gatway: is not known here; did you mean “gateway”?\n${file}: authentication: is missing\n`,
+    );
     const good = await run(['profiles', 'edit-check', file]);
     assert.equal(good.exitCode, 0);
     assert.equal(good.output, `${file} is a valid profile.\n`);
@@ -207,6 +210,29 @@ p1  PROTECT  terminal → 10.1.0.0/16           68 628  60.8 MiB  SA c0ffee01  p
 u1  DISCARD  terminal → 203.0.113.25 tcp 25       12     720 B  firewall     filter          mail only through the office
 `,
   );
+});
+
+test('filter replace and move', async () => {
+  const replaced = await run(
+    'filter replace u1 bypass --to 10.1.0.9 --protocol tcp --port 80 --allow-inbound'.split(' '),
+  );
+  assert.deepEqual(replaced.calls[0]?.parameters, {
+    id: 'u1',
+    row: {
+      source: 'terminal',
+      destination: '10.1.0.9',
+      protocol: 'tcp',
+      destinationPorts: '80',
+      action: 'BYPASS',
+      allowInbound: true,
+    },
+  });
+  assert.equal(replaced.output, 'Replaced row u1.\n');
+  const moved = await run(['filter', 'move', 'u1', '2']);
+  assert.deepEqual(moved.calls[0]?.parameters, { id: 'u1', position: 2 });
+  const wrong = await run(['filter', 'add', 'DISCARD', '--allow-inbound']);
+  assert.equal(wrong.exitCode, 2);
+  assert.match(wrong.errors, /--allow-inbound goes with BYPASS only/);
 });
 
 test('filter add says all that a row can say', async () => {
@@ -237,7 +263,7 @@ test('filter explain', async () => {
   assert.equal(
     output,
     '192.0.2.7 → 10.1.0.9 tcp port 443: PROTECT (sealed, by SA c0ffee01)\n' +
-      '  row p1 "office" of profile office: the destination is in 10.1.0.0/16\n',
+      '  row p1 "office" of profile office: it is the first row that fits the packet\n',
   );
 });
 
@@ -330,22 +356,25 @@ test('doctor fails while a problem remains', async () => {
   assert.equal(exitCode, 1);
   assert.equal(
     output,
-    '✓ /dev/net/tun can be opened.\n✗ Routes of an earlier process are still there.\n    sealnic doctor --repair\n',
+    '✓ Virtual adapters can be made (/dev/net/tun).\n✗ An earlier connection left changes behind: 2.\n    /etc/resolv.conf\n    Run `sealnic doctor --repair`.\n',
   );
   const repaired = await run(['doctor', '--repair']);
   assert.equal(repaired.exitCode, 0);
-  assert.equal(repaired.output, '✓ undone: routes of table 24225\n');
+  assert.equal(repaired.output, '✓ undone: /etc/resolv.conf\n');
 });
 
 test('doctor works without a service, through the service’s own program', async () => {
-  const report = { repaired: ['the firewall table sealnic'], findings: [] };
+  const report = {
+    repaired: [{ code: 'change-firewall-table', family: 'inet', name: 'sealnic' }],
+    findings: [],
+  };
   const world = fakeWorld({
     launcher: { runTask: async () => ({ exitCode: 0, output: `a warning\n${JSON.stringify(report)}\n` }) },
   });
   assert.equal(await world.run('doctor', '--repair'), 0);
   assert.equal(
     world.terminal.output,
-    '✓ undone: the firewall table sealnic\n! The service is not running.\n    systemctl start sealnic\n',
+    '✓ undone: firewall table inet sealnic\n! The service is not running.\n    Start it: systemctl start sealnic\n',
   );
   const broken = fakeWorld();
   assert.equal(await broken.run('doctor'), 3);
@@ -427,3 +456,51 @@ async function until(
 function hex(text: string): string {
   return Buffer.from(text).toString('hex');
 }
+
+test('log shows levels, searches and counts', async () => {
+  const { output, calls } = await run(['log', '--level', 'warning']);
+  assert.equal(
+    output,
+    '2026-06-12T07:59:01.000Z warning office: alice@example.org at 198.51.100.1 is slow\n',
+  );
+  assert.deepEqual(calls[0]?.parameters, { after: 0, limit: 2000, level: 'warning', everything: true });
+  assert.equal((await run(['log', '--search', 'CONNECT'])).output.split('\n').length, 2);
+  assert.match((await run(['log', '-n', '1'])).output, /slow/);
+  assert.equal((await run(['log', '--own'])).calls.length, 1);
+  assert.equal(JSON.parse((await run(['log', '--json'])).output).lines[1].level, 'warning');
+  assert.equal((await run(['log', '--level', 'loud'])).exitCode, 2);
+});
+
+test('log --follow goes on after what was shown, until Ctrl-C', async () => {
+  const api = new FakeService({
+    'log.tail': ({ after }) => ({
+      lines: [{ sequence: after + 1, at: fixtureNow, level: 'info', text: `after ${after}` }],
+      newest: after + 1,
+    }),
+  });
+  await using fake = await runFake(api);
+  const world = fakeWorld({}, fake);
+  const ended = world.run('log', '--follow');
+  await world.terminal.saying('after 0');
+  while (world.scheduled.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  world.scheduled.shift()?.();
+  await world.terminal.saying('after 1');
+  for (const interrupted of world.terminal.interruptListeners) interrupted();
+  assert.equal(await ended, 0);
+});
+
+test('doctor --bundle writes an archive that the owner alone can read', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bundle-'));
+  try {
+    const { exitCode, output } = await run(['doctor', '--bundle', `${directory}/`]);
+    assert.equal(exitCode, 0);
+    const path = join(directory, 'sealnic-20260612-080000.zip');
+    assert.match(output, /status\.json/);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(readFileSync(path).subarray(0, 2), Buffer.from('PK'));
+    const refused = await run(['doctor', '--bundle', join(directory, 'nowhere', 'x.zip')]);
+    assert.equal(refused.exitCode, 2);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

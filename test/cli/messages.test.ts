@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { problemWords } from '../../main/cli/words.ts';
 import { ControlError, type ControlFailure } from '../../main/control/failure.ts';
+import type { Message } from '../../main/control/messages.ts';
 import type { MethodName } from '../../main/control/schema.ts';
 import { FakeService, runFake } from '../control/fake-service.ts';
 import { fakeWorld } from './fake-world.ts';
@@ -24,32 +25,33 @@ async function wrong(...command: string[]): Promise<string> {
 }
 
 test('a row that the service refuses is wrong use, named as the option, and said once', async () => {
-  const invalid = (field: string, detail: string) => ({ code: 'row-invalid' as const, field, detail });
+  const invalid = (field: string, problem: Message) => ({ code: 'row-invalid' as const, field, problem });
   const add = ['filter', 'add', 'DISCARD', '--protocol', 'tcp'];
   assert.deepEqual(
-    await refused('filter.add', invalid('destination', 'destination: "10.1" is no address'), ...add),
-    { exitCode: 2, errors: 'sealnic: The destination is not valid: "10.1" is no address.\n' },
+    await refused('filter.add', invalid('destination', { code: 'address-invalid', text: '10.1' }), ...add),
+    { exitCode: 2, errors: 'sealnic: The destination is not valid: “10.1” is no IP address.\n' },
   );
   assert.deepEqual(
-    await refused(
-      'filter.add',
-      invalid('sourcePorts', 'sourcePorts: give the type as destinationPorts'),
-      ...add,
-    ),
+    await refused('filter.add', invalid('sourcePorts', { code: 'icmp-without-source-ports' }), ...add),
     {
       exitCode: 2,
-      errors: 'sealnic: The source ports (--from-port) are not valid: give the type as --port.\n',
+      errors:
+        'sealnic: The source ports (--from-port) are not valid: ICMP has no ports; give its type as the destination port.\n',
     },
   );
   assert.deepEqual(
     await refused(
       'filter.explain',
-      invalid('protocol', '"foo" is no protocol'),
+      invalid('protocol', { code: 'icmp-is-ipv4' }),
       'filter',
       'explain',
       '10.1.0.9',
     ),
-    { exitCode: 2, errors: 'sealnic: The protocol (--protocol) is not valid: "foo" is no protocol.\n' },
+    {
+      exitCode: 2,
+      errors:
+        'sealnic: The protocol (--protocol) is not valid: “icmp” belongs to IPv4; for IPv6 addresses use “icmpv6”.\n',
+    },
   );
 });
 
@@ -102,7 +104,7 @@ test('what the system refuses is said in words', async () => {
 
 test('a value that is missing in TOML is called so', () => {
   assert.equal(
-    problemWords({ line: 2, message: 'this is not TOML: unspecified values are invalid' }),
-    'line 2: this is not TOML: a value is missing after "="',
+    problemWords({ line: 2, problem: { code: 'toml-value-missing' } }),
+    'line 2: a value is missing after “=”',
   );
 });

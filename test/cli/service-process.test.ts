@@ -94,6 +94,6 @@ describe('the service’s process', () => {
     assert.equal(status, 0, stderr);
     assert.deepEqual(JSON.parse(readFileSync(remembered, 'utf8')), []);
     const { repaired } = JSON.parse(stdout);
-    assert.deepEqual(repaired, ['office was to be connected again at the next start']);
+    assert.deepEqual(repaired, [{ code: 'change-wanted', profile: 'office' }]);
   });
 });

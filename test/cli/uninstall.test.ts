@@ -58,7 +58,10 @@ describe('service uninstall', () => {
   });
 
   test('with a dead service, what it left behind is undone', async () => {
-    const report = { repaired: ['the firewall table sealnic'], findings: [] };
+    const report = {
+      repaired: [{ code: 'change-firewall-table', family: 'inet', name: 'sealnic' }],
+      findings: [],
+    };
     const tasks: string[] = [];
     const world = fakeWorld({
       launcher: {
@@ -70,7 +73,7 @@ describe('service uninstall', () => {
     });
     assert.equal(await world.run('service', 'uninstall'), 0, world.terminal.errors);
     assert.deepEqual(tasks, ['--repair']);
-    assert.match(world.terminal.output, /^undone: the firewall table sealnic\nThe service is removed\./);
+    assert.match(world.terminal.output, /^undone: firewall table inet sealnic\nThe service is removed\./);
     assert.ok(removed.includes(unit));
   });
 

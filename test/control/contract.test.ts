@@ -23,6 +23,8 @@ const examples: { [Name in MethodName]?: unknown } = {
   'profiles.validate': { fileName: 'office.toml' },
   'profiles.remove': { profile: 'office' },
   'filter.add': { row, position: 0 },
+  'filter.replace': { id: 'u1', row },
+  'filter.move': { id: 'u1', position: 0 },
   'filter.remove': { id: 'u1' },
   'filter.explain': { destination: '10.1.0.9', protocol: 'tcp', destinationPort: 443 },
   'sa.rekey': { profile: 'office', layer: 'child' },
@@ -168,7 +170,7 @@ test('a secret is wiped when the request is refused', async () => {
     new FakeService({
       'secrets.put': (_parameters, _caller, { secret }) => {
         wiped.push(secret);
-        throw new ControlError({ code: 'secret-invalid', name: 'x', detail: 'empty' });
+        throw new ControlError({ code: 'secret-invalid', name: 'x', problem: { code: 'secret-empty' } });
       },
     }),
   );

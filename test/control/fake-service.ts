@@ -164,7 +164,7 @@ export class FakeService implements ServiceApi {
             role: 'client',
             authentication: 'psk',
             state: 'disconnected',
-            problem: 'line 3: unknown key "gatway"',
+            problem: { line: 3, problem: { code: 'key-misspelt', near: 'gateway' } },
           },
         ],
       }),
@@ -177,7 +177,7 @@ export class FakeService implements ServiceApi {
         rows: [
           {
             id: 'p1',
-            label: 'office',
+            label: { code: 'label-text', text: 'office' },
             origin: 'profile office',
             action: 'PROTECT',
             source: 'terminal',
@@ -192,7 +192,7 @@ export class FakeService implements ServiceApi {
           },
           {
             id: 'u1',
-            label: 'no mail',
+            label: { code: 'label-text', text: 'no mail' },
             origin: 'filter',
             action: 'DISCARD',
             source: 'terminal',
@@ -207,6 +207,8 @@ export class FakeService implements ServiceApi {
         ],
       }),
       'filter.add': () => ({ id: 'u2' }),
+      'filter.replace': empty,
+      'filter.move': empty,
       'filter.remove': empty,
       'filter.explain': ({ destination }) => ({
         explanations: [
@@ -219,9 +221,10 @@ export class FakeService implements ServiceApi {
             action: 'PROTECT',
             outcome: 'sealed',
             rowId: 'p1',
-            rowLabel: 'office',
+            rowLabel: { code: 'label-text', text: 'office' },
             origin: 'profile office',
-            reason: 'the destination is in 10.1.0.0/16',
+            reason: { code: 'row-fits' },
+            passed: [],
             profile: 'office',
             spi: 'c0ffee01',
             enforcedBy: 'engine',
@@ -278,17 +281,20 @@ export class FakeService implements ServiceApi {
       'prompts.cancel': empty,
       'doctor.check': () => ({
         findings: [
-          { code: 'adapter', severity: 'good', text: '/dev/net/tun can be opened.', repairable: false },
+          { code: 'adapter', severity: 'good', message: { code: 'tun-device-works' }, repairable: false },
           {
             code: 'leftover-routes',
             severity: 'problem',
-            text: 'Routes of an earlier process are still there.',
-            advice: 'sealnic doctor --repair',
+            message: { code: 'changes-left', count: 2 },
+            changes: [{ code: 'change-file', path: '/etc/resolv.conf' }],
             repairable: true,
           },
         ],
       }),
-      'doctor.repair': () => ({ repaired: ['routes of table 24225'], findings: [] }),
+      'doctor.repair': () => ({
+        repaired: [{ code: 'change-file', path: '/etc/resolv.conf' }],
+        findings: [],
+      }),
       'terminal.information': () => ({
         hostName: 'laptop',
         links: [
@@ -331,7 +337,7 @@ export class FakeService implements ServiceApi {
             destinationPort: 25,
             action: 'DISCARD',
             rowId: 'u1',
-            rowLabel: 'no mail',
+            rowLabel: { code: 'label-text', text: 'no mail' },
             dropReason: 'policy-discard',
           },
         ],

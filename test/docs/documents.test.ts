@@ -46,6 +46,7 @@ test('what any local user may ask for is told in SECURITY.md', () => {
     'status.unsubscribe': /./,
     'profiles.list': /names of the profiles with their gateways/,
     'profiles.validate': /./,
+    'rights.mine': /what they themselves may do/,
     'terminal.information': /the computer's links with their\s+addresses/,
   };
   const observed = Object.entries(methods).filter(([, { right }]) => right === 'observe');

@@ -78,7 +78,12 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     case 'gateway':
       return [{ name: 'guests', role: 'gateway', authentication: 'psk', state: 'disconnected' }];
     case 'invalid':
-      return [{ ...office, problem: 'line 3, gateway.adress: unknown key' }];
+      return [
+        {
+          ...office,
+          problem: { line: 3, key: 'gateway.adress', problem: { code: 'key-misspelt', near: 'address' } },
+        },
+      ];
     case 'connecting':
     case 'blocked':
     case 'prompt':
@@ -230,7 +235,7 @@ function detailsOf(now: number): NonNullable<ConnectionStatus['details']> {
 
 export function filterRows(): FilterRow[] {
   const row = (part: Partial<FilterRow> & Pick<FilterRow, 'id' | 'action' | 'destination'>): FilterRow => ({
-    label: part.note ?? `${part.action} ${part.destination}`,
+    label: { code: 'label-text', text: part.note ?? `${part.source ?? 'terminal'} → ${part.destination}` },
     origin: 'filter',
     source: 'terminal',
     protocol: 'any',
@@ -291,7 +296,7 @@ export function filterRows(): FilterRow[] {
       source: 'any',
       destination: 'any',
       origin: 'default',
-      label: 'default for protected destinations',
+      label: { code: 'label-default-inside' },
     }),
     row({
       id: 'default-outside',
@@ -299,7 +304,7 @@ export function filterRows(): FilterRow[] {
       source: 'any',
       destination: 'any',
       origin: 'default',
-      label: 'default for all other destinations',
+      label: { code: 'label-default-outside' },
       hits: { packets: 88_311, bytes: 40_113_200 },
     }),
   ];
@@ -356,28 +361,30 @@ export const findings: Finding[] = [
   {
     code: 'tun-device',
     severity: 'good',
-    text: 'Virtual adapters can be made (/dev/net/tun).',
+    message: { code: 'tun-device-works' },
     repairable: false,
   },
   {
     code: 'nft',
     severity: 'problem',
-    text: 'The tool nft is missing.',
-    advice: 'Install the package nftables.',
+    message: { code: 'tool-missing', tool: 'nft' },
+    advice: { code: 'install-package', package: 'nftables' },
     repairable: false,
   },
   {
     code: 'leftover-changes',
     severity: 'problem',
-    text: 'An earlier connection left 3 changes behind: route to 10.1.0.0/16; ….',
-    advice: 'Run `sealnic doctor --repair`.',
+    message: { code: 'changes-left', count: 2 },
+    changes: [
+      { code: 'change-ip', family: 4, line: 'route 10.1.0.0/16 dev sealnic0 table 24225' },
+      { code: 'change-name-servers', link: 'sealnic0' },
+    ],
     repairable: true,
   },
   {
     code: 'lockdown',
     severity: 'warning',
-    text: 'Lockdown is installed.',
-    advice: 'Run `sealnic doctor --repair` to remove it.',
+    message: { code: 'lockdown-left' },
     repairable: true,
   },
 ];
@@ -433,7 +440,10 @@ export function verdicts(last: number, count: number, now: number): VerdictSampl
       sourcePort: 50_000 + (sequence % 9000),
       destinationPort: kind === 1 ? 25 : 443,
       action: kind === 0 ? 'PROTECT' : 'DISCARD',
-      rowLabel: kind === 1 ? 'no mail from laptops' : 'what office protects',
+      rowLabel:
+        kind === 1
+          ? { code: 'label-text', text: 'no mail from laptops' }
+          : { code: 'label-protects', profile: 'office' },
       ...(kind !== 0 && { dropReason: kind === 1 ? 'policy-discard' : 'should-have-been-protected' }),
     };
   });

@@ -65,7 +65,13 @@ function present(...connections: Parameters<typeof connectedStatus>[0][]): Servi
     profiles: [
       { name: 'office', role: 'client', authentication: 'psk', state: 'disconnected' },
       { name: 'lab', role: 'client', authentication: 'psk', state: 'disconnected' },
-      { name: 'broken', role: 'client', authentication: 'psk', state: 'disconnected', problem: 'line 1' },
+      {
+        name: 'broken',
+        role: 'client',
+        authentication: 'psk',
+        state: 'disconnected',
+        problem: { problem: { code: 'missing' } },
+      },
     ],
   };
 }

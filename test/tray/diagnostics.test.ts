@@ -24,7 +24,14 @@ test('what is in it, and what is not', () => {
       status: statusOf(connectedStatus({ failure: { code: 'name-not-resolved', name: 'vpn.example.org' } })),
       profiles: [{ name: 'office', role: 'client', authentication: 'psk', state: 'connected' }],
     },
-    findings: [{ code: 'forwarding-off', severity: 'warning', text: 'x 192.0.2.7', repairable: false }],
+    findings: [
+      {
+        code: 'forwarding-off',
+        severity: 'warning',
+        message: { code: 'tun-device-missing', reason: '192.0.2.7' },
+        repairable: false,
+      },
+    ],
     now: new Date(0),
   });
   for (const expected of [

@@ -72,9 +72,12 @@ test('parameters go into the words', () => {
     failureText(english, {
       code: 'profile-invalid',
       name: 'office.toml',
-      problems: [{ line: 3, key: 'gateway.adress', message: 'unknown key' }, { message: 'no identity' }],
+      problems: [
+        { line: 3, key: 'gateway.adress', problem: { code: 'missing' } },
+        { problem: { code: 'toml-unexpected' } },
+      ],
     }).what,
-    'The profile office.toml is not valid: 3: gateway.adress: unknown key; no identity.',
+    'The profile office.toml is not valid: Line 3: gateway.adress: is missing; this is not TOML.',
   );
 });
 

@@ -163,7 +163,10 @@ test('the tooltip has the throughput of what is connected', () => {
 });
 
 test('an invalid profile cannot be connected', () => {
-  const view = viewOf(model([profile('office', { problem: 'line 3' })], []), english);
+  const view = viewOf(
+    model([profile('office', { problem: { line: 3, problem: { code: 'missing' } } })], []),
+    english,
+  );
   assert.deepEqual(actions(view), [...always, quit]);
   assert.ok(texts(view).includes('office: the profile is not valid'));
 });

@@ -1,22 +1,32 @@
 // sealnic doctor: what is amiss on this computer, and its repair; also when the service is dead.
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { englishOf } from '../../control/english.ts';
 import { ControlError } from '../../control/failure.ts';
+import { messageSchema } from '../../control/messages.ts';
 import { type Finding, findingSchema } from '../../control/values.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
 import { type CommandContext, print } from '../terminal.ts';
+import { writeBundle } from './bundle.ts';
 
 export function addDoctorCommand(program: Command, run: Runner): void {
   program
     .command('doctor')
     .description('find out what is amiss on this computer')
     .option('--repair', 'undo what an earlier process left behind')
-    .action(run((context, options: { repair?: true }) => doctor(context, options.repair === true)));
+    .option('--bundle <file>', 'write what helps others to help, without secrets and names, as a ZIP archive')
+    .action(
+      run((context, options: { repair?: true; bundle?: string }) =>
+        options.bundle === undefined
+          ? doctor(context, options.repair === true)
+          : writeBundle(context, options.bundle),
+      ),
+    );
 }
 
 const reportSchema = z.object({
-  repaired: z.array(z.string()).optional(),
+  repaired: z.array(messageSchema).optional(),
   findings: z.array(findingSchema),
 });
 type Report = z.infer<typeof reportSchema>;
@@ -51,8 +61,7 @@ async function examineWithoutService(
   const stopped: Finding = {
     code: 'service-not-running',
     severity: 'warning',
-    text: 'The service is not running.',
-    advice: 'systemctl start sealnic',
+    message: { code: 'service-not-running' },
     repairable: false,
   };
   return { ...report, findings: [stopped, ...report.findings] };
@@ -66,12 +75,19 @@ export function readReport(output: string): Report | undefined {
 
 function reportLines(report: Report, style: Style): string[] {
   const mark = { good: style.good('✓'), warning: style.warning('!'), problem: style.bad('✗') };
-  const repaired = (report.repaired ?? []).map((text) => `${style.good('✓')} undone: ${text}`);
+  const repaired = (report.repaired ?? []).map((change) => `${style.good('✓')} undone: ${englishOf(change)}`);
   const findings = report.findings.flatMap((finding) => [
-    `${mark[finding.severity]} ${finding.text}`,
-    ...(finding.advice === undefined ? [] : [`    ${finding.advice}`]),
+    `${mark[finding.severity]} ${englishOf(finding.message)}`,
+    ...(finding.changes ?? []).map((change) => `    ${englishOf(change)}`),
+    ...adviceOf(finding).map((advice) => `    ${advice}`),
   ]);
   return repaired.length + findings.length === 0 ? ['All is well.'] : [...repaired, ...findings];
+}
+
+function adviceOf(finding: Finding): readonly string[] {
+  if (finding.code === 'service-not-running') return ['Start it: systemctl start sealnic'];
+  if (finding.advice !== undefined) return [englishOf(finding.advice)];
+  return finding.repairable ? ['Run `sealnic doctor --repair`.'] : [];
 }
 
 function parsed(text: string): unknown {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ControlClient } from '../../control/client.ts';
+import { englishOf } from '../../control/english.ts';
 import { ControlError } from '../../control/failure.ts';
 import type { MethodResult } from '../../control/schema.ts';
 import { formatTable } from '../format.ts';
@@ -50,7 +51,7 @@ async function list(context: CommandContext): Promise<undefined> {
     profile.name,
     profile.role === 'gateway' ? '(gateway)' : (profile.gateway ?? ''),
     profile.authentication,
-    profile.problem === undefined ? profile.state : context.style.bad(profile.problem),
+    profile.problem === undefined ? profile.state : context.style.bad(problemWords(profile.problem)),
   ]);
   const columns = [
     { title: 'PROFILE' },
@@ -86,7 +87,7 @@ async function importFile(context: CommandContext, file: string, options: Import
   });
   const stored = value.secrets.length === 0 ? [] : [`Stored with it: ${value.secrets.join(', ')}`];
   const connect = value.profiles.map((name) => `Imported ${name}. Connect: sealnic up ${name}`);
-  print(context, value, [...connect, ...stored, ...value.remarks]);
+  print(context, value, [...connect, ...stored, ...value.remarks.map(englishOf)]);
   return undefined;
 }
 

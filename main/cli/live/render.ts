@@ -1,4 +1,5 @@
 // Draws the live view: a model and a size in, lines out.
+import { englishOf } from '../../control/english.ts';
 import type { ConnectionStatus, FilterRow } from '../../control/values.ts';
 import { rowText, styledAction } from '../commands/filter.ts';
 import { headLine, troubleLines } from '../commands/status.ts';
@@ -77,6 +78,8 @@ function card(
   };
   show('address', details.virtualAddresses.join(', '), dnsText(details.dns, style));
   show('sealed', details.protectedPrefixes.join(', '));
+  const uncarried = details.uncarriedPrefixes?.join(', ') ?? '';
+  if (uncarried !== '') show('blocked', uncarried, style.faint('not carried by the gateway'));
   const inUdp = details.espEncapsulation === 'udp' ? ' in UDP' : '';
   if (details.espAlgorithm !== undefined) {
     show('ESP', rekeyText(details.childRekeyAt, style, now), `${details.espAlgorithm}${inUdp}`);
@@ -157,7 +160,7 @@ function filterSection(model: LiveModel, style: Style): string[] {
 function rowCells(row: FilterRow, rate: number, style: Style): string[] {
   return [
     styledAction(row.action, style),
-    row.label,
+    englishOf(row.label),
     rowText(row),
     rate > 0 ? style.strong(formatCount(Math.max(1, rate))) : style.faint('·'),
     formatCount(row.hits.packets),

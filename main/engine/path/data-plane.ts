@@ -31,11 +31,17 @@ export interface DataPlane {
 }
 
 export interface TranslationSources {
-  readonly virtual4?: IpAddress | undefined;
-  readonly virtual6?: IpAddress | undefined;
+  /** What PROTECT needs as source; an association without one takes the link's address in place of another's. */
+  readonly virtual?: readonly VirtualSource[];
   /** The link's own addresses, for BYPASS from a virtual source. */
   readonly link4?: IpAddress | undefined;
   readonly link6?: IpAddress | undefined;
+}
+
+/** At most one of each family for an association. */
+export interface VirtualSource {
+  readonly association: AssociationId;
+  readonly address: IpAddress;
 }
 
 /** What the path tells the control side. */

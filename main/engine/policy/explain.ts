@@ -1,4 +1,4 @@
-// Tells in words which row decides about a packet, and why the rows before it did not.
+// Tells which row decides about a packet, and why the rows before it did not.
 import {
   type AddressRange,
   formatAddress,
@@ -8,19 +8,16 @@ import {
 } from '../packet/address.ts';
 import { hasPorts, isIcmp, protocolName } from '../packet/protocol.ts';
 import type { FiveTuple } from '../path/data-plane.ts';
+import type { DecisionReason, RowDifference } from './messages.ts';
 import type { PolicyAction, PolicyRow } from './row.ts';
 import type { PortRange } from './selector.ts';
 import type { DefaultRow, PolicyTable } from './table.ts';
 
-export type RowField = 'protocol' | 'source' | 'destination' | 'source port' | 'destination port';
-
 export interface PassedRow {
   readonly id: string;
   readonly label: string;
-  /** The first field that did not match. */
-  readonly field: RowField;
-  /** "destination 10.2.0.1 is not in 10.1.0.0/16". */
-  readonly words: string;
+  /** What did not match first. */
+  readonly difference: RowDifference;
 }
 
 export interface Explanation {
@@ -31,7 +28,7 @@ export interface Explanation {
   readonly association: number;
   readonly isDefault: boolean;
   /** Why this row, or default, decides. */
-  readonly words: string;
+  readonly reason: DecisionReason;
   /** The rows before it, in table order. */
   readonly passed: readonly PassedRow[];
 }
@@ -45,114 +42,82 @@ export function explain(
   const passed: PassedRow[] = [];
   for (const row of table.rows) {
     const difference = firstDifference(row, packet, direction);
-    if (difference === undefined) return decided(row, false, describeMatch(row, packet), passed);
-    passed.push({ id: row.id, label: row.label, ...difference });
+    if (difference === undefined) return decided(row, false, { code: 'row-fits' }, passed);
+    passed.push({ id: row.id, label: row.label, difference });
   }
   const remote = direction === 'outbound' ? packet.destination : packet.source;
   const isInside = table.protectedRanges.some((range) => rangeContains(range, remote));
-  const where = isInside ? 'lies within' : 'lies outside';
-  return decided(
-    isInside ? table.defaultInside : table.defaultOutside,
-    true,
-    `no row matches; ${formatAddress(remote)} ${where} what PROTECT rows touch, so the default there decides`,
-    passed,
-  );
-}
-
-/** "tcp 10.0.0.5:1025 to 10.1.0.1:443". */
-export function formatFiveTuple(packet: FiveTuple): string {
-  const { source, destination, protocol } = packet;
-  const name = protocolName(protocol);
-  if (isIcmp(protocol)) {
-    const type = `type ${packet.destinationPort >> 8} code ${packet.destinationPort & 0xff}`;
-    return `${name} ${type} from ${formatAddress(source)} to ${formatAddress(destination)}`;
-  }
-  const ports = hasPorts(protocol);
-  const end = (address: IpAddress, port: number): string => {
-    if (!ports) return formatAddress(address);
-    return address.family === 4 ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`;
-  };
-  return `${name} ${end(source, packet.sourcePort)} to ${end(destination, packet.destinationPort)}`;
+  const address = formatAddress(remote);
+  return isInside
+    ? decided(table.defaultInside, true, { code: 'default-inside-decides', address }, passed)
+    : decided(table.defaultOutside, true, { code: 'default-outside-decides', address }, passed);
 }
 
 function decided(
   row: PolicyRow | DefaultRow,
   isDefault: boolean,
-  words: string,
+  reason: DecisionReason,
   passed: readonly PassedRow[],
 ): Explanation {
   const { id, label, action, association } = row;
-  return { id, label, action, association, isDefault, words, passed };
-}
-
-function describeMatch(row: PolicyRow, packet: FiveTuple): string {
-  const count = row.action === 'PROTECT' ? ` by association ${row.association}` : '';
-  return `${formatFiveTuple(packet)} matches "${row.label}" (${row.origin}): ${row.action}${count}`;
+  return { id, label, action, association, isDefault, reason, passed };
 }
 
 function firstDifference(
   row: PolicyRow,
   packet: FiveTuple,
   direction: 'outbound' | 'inbound',
-): { field: RowField; words: string } | undefined {
+): RowDifference | undefined {
   const outbound = direction === 'outbound';
   if (row.protocol !== undefined && row.protocol !== packet.protocol) {
-    const words = `protocol ${protocolName(packet.protocol)} is not ${protocolName(row.protocol)}`;
-    return { field: 'protocol', words };
+    const wanted = protocolName(row.protocol);
+    return { code: 'protocol-differs', found: protocolName(packet.protocol), wanted };
   }
   return (
-    addressDifference('source', packet.source, outbound ? row.local : row.remote) ??
-    addressDifference('destination', packet.destination, outbound ? row.remote : row.local) ??
+    addressDifference('source-differs', packet.source, outbound ? row.local : row.remote) ??
+    addressDifference('destination-differs', packet.destination, outbound ? row.remote : row.local) ??
     portsDifference(row, packet, outbound)
   );
 }
 
 function addressDifference(
-  field: 'source' | 'destination',
+  code: 'source-differs' | 'destination-differs',
   address: IpAddress,
   ranges: readonly AddressRange[],
-): { field: RowField; words: string } | undefined {
+): RowDifference | undefined {
   if (ranges.length === 0 || ranges.some((range) => rangeContains(range, address))) return undefined;
-  return {
-    field,
-    words: `${field} ${formatAddress(address)} is not in ${ranges.map(formatRange).join(', ')}`,
-  };
+  return { code, found: formatAddress(address), wanted: ranges.map(formatRange).join(', ') };
 }
 
-function portsDifference(
-  row: PolicyRow,
-  packet: FiveTuple,
-  outbound: boolean,
-): { field: RowField; words: string } | undefined {
+function portsDifference(row: PolicyRow, packet: FiveTuple, outbound: boolean): RowDifference | undefined {
   if (isIcmp(packet.protocol)) {
-    const wanted = [row.localPorts, row.remotePorts].find(
-      (ranges) => !portsFit(ranges, packet.destinationPort),
+    const fits = [row.localPorts, row.remotePorts].every((ranges) =>
+      portsFit(ranges, packet.destinationPort),
     );
-    if (!wanted) return undefined;
-    const type = `ICMP type ${packet.destinationPort >> 8} code ${packet.destinationPort & 0xff}`;
-    return { field: 'destination port', words: `${type} is not among those of the row` };
+    if (fits) return undefined;
+    const found = `${packet.destinationPort >> 8}/${packet.destinationPort & 0xff}`;
+    return { code: 'icmp-type-differs', found };
   }
   const portless = !hasPorts(packet.protocol);
   const sourceRanges = outbound ? row.localPorts : row.remotePorts;
   const destinationRanges = outbound ? row.remotePorts : row.localPorts;
   return (
-    portDifference('source port', packet.sourcePort, sourceRanges, portless) ??
-    portDifference('destination port', packet.destinationPort, destinationRanges, portless)
+    portDifference('source-port-differs', packet.sourcePort, sourceRanges, portless) ??
+    portDifference('destination-port-differs', packet.destinationPort, destinationRanges, portless)
   );
 }
 
 function portDifference(
-  field: 'source port' | 'destination port',
-  port: number,
+  code: 'source-port-differs' | 'destination-port-differs',
+  found: number,
   ranges: readonly PortRange[],
   portless: boolean,
-): { field: RowField; words: string } | undefined {
-  if (isAny(ranges) || (!portless && portsFit(ranges, port))) return undefined;
+): RowDifference | undefined {
+  if (isAny(ranges) || (!portless && portsFit(ranges, found))) return undefined;
   const wanted = ranges
     .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`))
     .join(', ');
-  if (portless) return { field, words: `the packet has no ports, the row asks for ${wanted}` };
-  return { field, words: `${field} ${port} is not ${wanted}` };
+  return portless ? { code: 'packet-without-ports', wanted } : { code, found, wanted };
 }
 
 function isAny(ranges: readonly PortRange[]): boolean {

@@ -3,6 +3,7 @@ import type { IpAddress } from '../packet/address.ts';
 import { hasPorts, isIcmp, protocolNumber } from '../packet/protocol.ts';
 import { type PacketView, tcpFlag } from '../packet/view.ts';
 import type { TranslationSources } from '../path/data-plane.ts';
+import type { AssociationId } from '../sa/parameters.ts';
 import { addressWords } from './compiled-ranges.ts';
 import { FlowKey } from './flow-key.ts';
 import { FlowTable, noFlow } from './flow-table.ts';
@@ -24,8 +25,7 @@ export class FlowCache {
   readonly flows: FlowTable;
   #policy = new CompiledPolicy(closedTable);
   #stamp = 0;
-  #virtual4: readonly number[] | undefined;
-  #virtual6: readonly number[] | undefined;
+  #virtual: readonly VirtualWords[] = [];
   #link4: readonly number[] | undefined;
   #link6: readonly number[] | undefined;
   readonly #scratch = new FlowKey();
@@ -50,8 +50,11 @@ export class FlowCache {
   }
 
   setTranslation(sources: TranslationSources): void {
-    this.#virtual4 = words(sources.virtual4);
-    this.#virtual6 = words(sources.virtual6);
+    this.#virtual = (sources.virtual ?? []).map(({ association, address }) => ({
+      association,
+      family: address.family,
+      words: addressWords(address),
+    }));
     this.#link4 = words(sources.link4);
     this.#link6 = words(sources.link6);
     this.#stamp += 1;
@@ -75,11 +78,12 @@ export class FlowCache {
    */
   begin(key: FlowKey, row: number, begunByTerminal: boolean, nowMilliseconds: number): number {
     const action = this.#policy.action(row);
-    const local = begunByTerminal ? this.#wireLocal(key, action) : undefined;
+    const association = this.#policy.association(row);
+    const local = begunByTerminal ? this.#wireLocal(key, action, association) : undefined;
     if (local === noLink) return noFlow;
     if (!begunByTerminal && this.flows.findByTerminalSide(key, nowMilliseconds) !== noFlow) return noFlow;
     const flow = this.flows.insert(key, begunByTerminal, nowMilliseconds);
-    this.flows.setVerdict(flow, row, action, this.#policy.association(row), this.#stamp);
+    this.flows.setVerdict(flow, row, action, association, this.#stamp);
     if (action !== 'DISCARD') {
       const wire = this.#scratch;
       this.flows.readTerminalSide(flow, wire);
@@ -117,7 +121,7 @@ export class FlowCache {
    * needs a link's address and there is none.
    */
   translateWithoutFlow(key: FlowKey, verdict: Verdict): boolean {
-    const local = this.#wireLocal(key, verdict.action);
+    const local = this.#wireLocal(key, verdict.action, verdict.association);
     if (local === noLink) return false;
     if (local === undefined) return true;
     verdict.translate = true;
@@ -165,7 +169,7 @@ export class FlowCache {
     const association = this.#policy.association(row);
     if (action !== flows.action(flow) || association !== flows.association(flow)) return false;
     if (flows.begunByTerminal(flow)) {
-      const local = this.#wireLocal(key, action);
+      const local = this.#wireLocal(key, action, association);
       if (local === noLink) return false;
       if (action !== 'DISCARD') {
         flows.readWireSide(flow, this.#wireScratch);
@@ -177,11 +181,18 @@ export class FlowCache {
   }
 
   /** DESIGN section 4: the source that fits the verdict; undefined where it is the packet's own. */
-  #wireLocal(key: FlowKey, action: PolicyAction): readonly number[] | undefined {
-    const virtual = key.family === 4 ? this.#virtual4 : this.#virtual6;
-    if (virtual === undefined || action === 'DISCARD') return undefined;
-    if (action === 'PROTECT') return isLocal(key, virtual) ? undefined : virtual;
-    if (!isLocal(key, virtual)) return undefined;
+  #wireLocal(key: FlowKey, action: PolicyAction, association: AssociationId): readonly number[] | undefined {
+    if (action === 'DISCARD') return undefined;
+    let isVirtual = false;
+    for (const virtual of this.#virtual) {
+      if (virtual.family !== key.family) continue;
+      const isItsOwn = isLocal(key, virtual.words);
+      if (action === 'PROTECT' && virtual.association === association) {
+        return isItsOwn ? undefined : virtual.words;
+      }
+      isVirtual ||= isItsOwn;
+    }
+    if (!isVirtual) return undefined;
     return (key.family === 4 ? this.#link4 : this.#link6) ?? noLink;
   }
 
@@ -206,6 +217,12 @@ const dynamicPorts = { first: 49_152, size: 16_384 } as const;
 const portAttempts = 64;
 
 const noLink: readonly number[] = [];
+
+interface VirtualWords {
+  readonly association: AssociationId;
+  readonly family: 4 | 6;
+  readonly words: readonly number[];
+}
 
 function words(address: IpAddress | undefined): readonly number[] | undefined {
   return address && addressWords(address);

@@ -2,6 +2,7 @@
 import { type AddressRange, formatRange, parseRange } from '../packet/address.ts';
 import { hasPorts, isIcmp, parseProtocol, protocolName, protocolNumber } from '../packet/protocol.ts';
 import type { AssociationId } from '../sa/parameters.ts';
+import type { RowProblem } from './messages.ts';
 import type { FilterRowText, PolicyRow } from './row.ts';
 import type { PortRange } from './selector.ts';
 
@@ -15,20 +16,21 @@ export interface RowContext {
   associationOf(profile: string | undefined): AssociationId | undefined;
 }
 
-/** A row that cannot be used. The message names the field and says what would be right. */
+/** A row that cannot be used: which field, and why. */
 export class FilterRowError extends Error {
   override readonly name = 'FilterRowError';
   readonly field: keyof FilterRowText;
-  /**
-   * 'no-addresses': the row is well written, but a name in it stands for no address at present (the link is down, the
-   * gateway is not resolved). Such a row matches nothing.
-   */
-  readonly code: 'invalid' | 'no-addresses';
+  readonly problem: RowProblem;
 
-  constructor(field: keyof FilterRowText, message: string, code: 'invalid' | 'no-addresses' = 'invalid') {
-    super(`${field}: ${message}`);
+  constructor(field: keyof FilterRowText, problem: RowProblem) {
+    super(`${field}: ${problem.code}`);
     this.field = field;
-    this.code = code;
+    this.problem = problem;
+  }
+
+  /** The row is well written, but matches nothing, since a name in it stands for no address at present. */
+  get idle(): boolean {
+    return this.problem.code === 'no-address-now';
   }
 }
 
@@ -51,7 +53,7 @@ export function parseRows(texts: readonly FilterRowText[], context: RowContext):
     try {
       rows.push({ ...parseRow(text, context), id });
     } catch (error) {
-      if (!(error instanceof FilterRowError) || error.code !== 'no-addresses') throw error;
+      if (!(error instanceof FilterRowError) || !error.idle) throw error;
       idle.push({ index, id, error });
     }
   }
@@ -66,10 +68,10 @@ export function parseRow(text: FilterRowText, context: RowContext): PolicyRow {
   checkFamilies(protocol, local, remote);
   const allowInbound = text.allowInbound ?? false;
   if (allowInbound && text.action !== 'BYPASS') {
-    throw new FilterRowError('allowInbound', 'only a BYPASS row can let the other side begin');
+    throw new FilterRowError('allowInbound', { code: 'inbound-needs-bypass' });
   }
   if (text.profile !== undefined && text.action !== 'PROTECT') {
-    throw new FilterRowError('profile', `only a PROTECT row names a profile, this one says ${text.action}`);
+    throw new FilterRowError('profile', { code: 'profile-needs-protect', action: text.action });
   }
   return {
     id: rowId(text, context.origin),
@@ -103,13 +105,12 @@ export function formatRow(row: PolicyRow, profile?: string): FilterRowText {
   };
 }
 
-/** One line: "tcp from terminal to 10.1.0.0/16 port 443". */
+/** One line in no language: "terminal → 10.1.0.0/16 tcp 443". */
 export function describeRow(text: FilterRowText): string {
-  const isIcmpRow = isIcmp(parseProtocol(text.protocol) ?? 0);
-  const ports = (value: string | undefined): string =>
-    value === undefined || value === 'any' ? '' : ` ${isIcmpRow ? 'type' : 'port'} ${value}`;
-  const what = text.protocol === 'any' ? 'anything' : text.protocol;
-  return `${what} from ${text.source}${ports(text.sourcePorts)} to ${text.destination}${ports(text.destinationPorts)}`;
+  const ports = (value: string | undefined): string => (value === undefined || value === 'any' ? '' : value);
+  const from = ports(text.sourcePorts) === '' ? '' : `:${text.sourcePorts}`;
+  const what = [text.protocol === 'any' ? '' : text.protocol, ports(text.destinationPorts)];
+  return [`${text.source}${from} → ${text.destination}`, ...what].filter((part) => part !== '').join(' ');
 }
 
 /** Made of what the row says and where it comes from, so that it outlives reordering; the note does not count. */
@@ -123,8 +124,7 @@ function parseRowProtocol(text: string): number | undefined {
   if (text.trim().toLowerCase() === 'any') return undefined;
   const protocol = parseProtocol(text.trim());
   if (protocol === undefined) {
-    const hint = 'use "any", "tcp", "udp", "icmp", "icmpv6" or a number from 0 to 255';
-    throw new FilterRowError('protocol', `"${text}" is no protocol; ${hint}`);
+    throw new FilterRowError('protocol', { code: 'protocol-unknown', text });
   }
   return protocol;
 }
@@ -136,12 +136,12 @@ function parseAddresses(
 ): readonly AddressRange[] {
   const parts = text.split(',').map((part) => part.trim());
   if (parts.includes('any')) {
-    if (parts.length > 1) throw new FilterRowError(field, '"any" stands alone, without other addresses');
+    if (parts.length > 1) throw new FilterRowError(field, { code: 'any-stands-alone' });
     return [];
   }
   const ranges = parts.flatMap((part) => parseAddressPart(field, part, context));
   if (ranges.length === 0) {
-    throw new FilterRowError(field, `"${text}" stands for no address at present`, 'no-addresses');
+    throw new FilterRowError(field, { code: 'no-address-now', text });
   }
   return ranges;
 }
@@ -156,12 +156,10 @@ function parseAddressPart(
   const named = context.names.get(part);
   if (named) return named;
   if (/^[\d.]+\/\d+$/.test(part) || (part.includes(':') && part.includes('/'))) {
-    const hint = 'the bits behind the prefix length must be zero, as in 10.1.0.0/16';
-    throw new FilterRowError(field, `"${part}" is no prefix: ${hint}`);
+    throw new FilterRowError(field, { code: 'prefix-bits', text: part });
   }
-  const known = [...context.names.keys()].map((name) => `"${name}"`).join(', ');
-  const hint = `use an address, a prefix (10.1.0.0/16), a range (10.1.0.5-10.1.0.9), "any"${known && `, ${known}`}`;
-  throw new FilterRowError(field, `"${part}" is no address and no known name; ${hint}`);
+  const names = ['any', ...context.names.keys()].join(', ');
+  throw new FilterRowError(field, { code: 'address-unknown', text: part, names });
 }
 
 /** A row whose parts can never meet in one packet is a mistake. */
@@ -174,13 +172,13 @@ function checkFamilies(
     (family) => hasFamily(local, family) && hasFamily(remote, family),
   );
   if (possible.length === 0) {
-    throw new FilterRowError('destination', 'source and destination are of different IP versions');
+    throw new FilterRowError('destination', { code: 'ip-versions-differ' });
   }
   if (protocol === protocolNumber.icmp && !possible.includes(4)) {
-    throw new FilterRowError('protocol', '"icmp" belongs to IPv4; for IPv6 addresses use "icmpv6"');
+    throw new FilterRowError('protocol', { code: 'icmp-is-ipv4' });
   }
   if (protocol === protocolNumber.icmpv6 && !possible.includes(6)) {
-    throw new FilterRowError('protocol', '"icmpv6" belongs to IPv6; for IPv4 addresses use "icmp"');
+    throw new FilterRowError('protocol', { code: 'icmpv6-is-ipv6' });
   }
 }
 
@@ -196,12 +194,12 @@ function parsePorts(
   if (text === undefined || text.trim() === 'any') return [];
   if (protocol !== undefined && isIcmp(protocol)) {
     if (field === 'sourcePorts') {
-      throw new FilterRowError(field, 'ICMP has no ports; give the type as destinationPorts');
+      throw new FilterRowError(field, { code: 'icmp-without-source-ports' });
     }
     return text.split(',').map((part) => parseIcmpType(part.trim()));
   }
   if (protocol === undefined || !hasPorts(protocol)) {
-    throw new FilterRowError(field, 'ports need a protocol that has them: "tcp" or "udp"');
+    throw new FilterRowError(field, { code: 'ports-need-protocol' });
   }
   return text.split(',').map((part) => parsePortRange(field, part.trim()));
 }
@@ -211,7 +209,7 @@ function parsePortRange(field: 'sourcePorts' | 'destinationPorts', part: string)
   const first = Number(firstText);
   const last = Number(lastText);
   if (firstText === '' || first > 0xffff || last > 0xffff || first > last) {
-    throw new FilterRowError(field, `"${part}" is no port (0 to 65535) and no range such as 8000-8080`);
+    throw new FilterRowError(field, { code: 'port-invalid', text: part });
   }
   return { first, last };
 }
@@ -221,10 +219,7 @@ function parseIcmpType(part: string): PortRange {
   const type = Number(typeText);
   const code = codeText === undefined ? undefined : Number(codeText);
   if (typeText === '' || type > 255 || (code ?? 0) > 255) {
-    throw new FilterRowError(
-      'destinationPorts',
-      `"${part}" is no ICMP type such as "8", or type/code as "3/4"`,
-    );
+    throw new FilterRowError('destinationPorts', { code: 'icmp-type-invalid', text: part });
   }
   return { first: (type << 8) | (code ?? 0), last: (type << 8) | (code ?? 255) };
 }
@@ -232,11 +227,12 @@ function parseIcmpType(part: string): PortRange {
 function findAssociation(text: FilterRowText, context: RowContext): AssociationId {
   const association = context.associationOf(text.profile);
   if (association !== undefined) return association;
-  const message =
+  throw new FilterRowError(
+    'profile',
     text.profile === undefined
-      ? 'a PROTECT row must name the profile that protects'
-      : `there is no profile "${text.profile}" that could protect`;
-  throw new FilterRowError('profile', message);
+      ? { code: 'protect-needs-profile' }
+      : { code: 'protecting-profile-unknown', profile: text.profile },
+  );
 }
 
 function formatAddresses(ranges: readonly AddressRange[]): string {

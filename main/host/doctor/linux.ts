@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { runCommand } from '../command/linux.ts';
 import { type DnsPlaces, resolverMarker, usesResolved } from '../dns/linux.ts';
 import type { JournalEntry } from '../journal/journal.ts';
+import type { AdviceMessage, ChangeMessage, CheckMessage } from '../messages.ts';
 import { describe } from '../network/undo-linux.ts';
 import type { HostFinding } from '../network.ts';
 
@@ -34,99 +35,92 @@ export async function checkHost(options: CheckOptions): Promise<readonly HostFin
 const lockdownFinding: HostFinding = {
   code: 'lockdown',
   severity: 'warning',
-  text: 'Lockdown is installed: at the next boot nothing leaves outside the tunnel, though no connection is wanted.',
-  advice: 'Run `sealnic doctor --repair` to remove it.',
+  message: { code: 'lockdown-left' },
   repairable: true,
 };
 
-function good(code: string, text: string): HostFinding {
-  return { code, severity: 'good', text, repairable: false };
+function good(code: string, message: CheckMessage): HostFinding {
+  return { code, severity: 'good', message, repairable: false };
 }
 
-function problem(code: string, text: string, advice: string, repairable = false): HostFinding {
-  return { code, severity: 'problem', text, advice, repairable };
+function problem(code: string, message: CheckMessage, advice: AdviceMessage): HostFinding {
+  return { code, severity: 'problem', message, advice, repairable: false };
+}
+
+function repairable(
+  code: string,
+  message: CheckMessage,
+  changes: readonly ChangeMessage[] = [],
+): HostFinding {
+  return { code, severity: 'problem', message, repairable: true, ...(changes.length > 0 && { changes }) };
 }
 
 function checkTunDevice(): HostFinding {
+  const code = 'tun-device';
   try {
     closeSync(openSync('/dev/net/tun', 'r+'));
-    return good('tun-device', 'Virtual adapters can be made (/dev/net/tun).');
+    return good(code, { code: 'tun-device-works' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : `${error}`;
-    return problem(
-      'tun-device',
-      `Virtual adapters cannot be made: ${reason}.`,
-      'Load the module (modprobe tun), or give the container /dev/net/tun.',
-    );
+    return problem(code, { code: 'tun-device-missing', reason }, { code: 'load-tun-module' });
   }
 }
 
 /** Bits 12 and 13 of the effective capabilities. */
 function checkPrivileges(): HostFinding {
+  const code = 'privileges';
   const text = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   const needed = (1n << 12n) | (1n << 13n);
   return (BigInt(`0x${text}`) & needed) === needed
-    ? good('privileges', 'The service may configure the network.')
-    : problem(
-        'privileges',
-        'The service may not configure the network.',
-        'Run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW.',
-      );
+    ? good(code, { code: 'privileges-suffice' })
+    : problem(code, { code: 'privileges-missing' }, { code: 'give-privileges' });
 }
 
-async function checkTool(code: string, words: readonly string[], packageName: string): Promise<HostFinding> {
+async function checkTool(tool: string, words: readonly string[], packageName: string): Promise<HostFinding> {
   try {
     const { exitCode, stderr } = await runCommand(words);
-    if (exitCode === 0) return good(code, `The tool ${code} works.`);
-    return problem(code, `The tool ${code} does not work: ${stderr.trim()}`, 'Is this run as root?');
+    if (exitCode === 0) return good(tool, { code: 'tool-works', tool });
+    return problem(tool, { code: 'tool-fails', tool, reason: stderr.trim() }, { code: 'run-as-root' });
   } catch {
-    return problem(code, `The tool ${code} is missing.`, `Install the package ${packageName}.`);
+    return problem(tool, { code: 'tool-missing', tool }, { code: 'install-package', package: packageName });
   }
 }
 
 function checkReversePath(): HostFinding {
   const code = 'reverse-path-filter';
-  const strict = readSetting('/proc/sys/net/ipv4/conf/all/rp_filter') === '1';
+  const filter = '/proc/sys/net/ipv4/conf/all/rp_filter';
   const path = '/proc/sys/net/ipv4/conf/all/src_valid_mark';
-  if (!strict || readSetting(path) === '1') return good(code, 'The reverse path filter lets the gateway in.');
+  if (readSetting(filter) !== '1' || readSetting(path) === '1') {
+    return good(code, { code: 'reverse-path-open' });
+  }
   try {
     closeSync(openSync(path, 'r+'));
-    return good(code, 'The reverse path filter is strict; while a tunnel is up it will honour our mark.');
+    return good(code, { code: 'reverse-path-marked' });
   } catch {
-    return problem(
-      code,
-      'The reverse path filter is strict and cannot be told to honour our mark.',
-      `Write 1 into ${path}, or 2 into /proc/sys/net/ipv4/conf/all/rp_filter.`,
-    );
+    return problem(code, { code: 'reverse-path-strict' }, { code: 'loosen-reverse-path', path, filter });
   }
 }
 
 function checkResolver({ dns, leftOver }: CheckOptions): HostFinding {
   const code = 'resolver';
-  if (usesResolved(dns)) return good(code, 'Name servers are set through systemd-resolved.');
-  const ours = readSetting(dns.resolverPath)?.startsWith(resolverMarker) ?? false;
+  if (usesResolved(dns)) return good(code, { code: 'resolver-systemd' });
+  const path = dns.resolverPath;
+  const ours = readSetting(path)?.startsWith(resolverMarker) ?? false;
   const known = leftOver.some(({ step }) => step.kind === 'file');
-  if (!ours || !known) return good(code, `Name servers are set in ${dns.resolverPath}.`);
-  return problem(
-    code,
-    `${dns.resolverPath} still names the servers of a tunnel that is gone.`,
-    'Run `sealnic doctor --repair`.',
-    true,
-  );
+  return ours && known
+    ? repairable(code, { code: 'resolver-stale', path })
+    : good(code, { code: 'resolver-file', path });
 }
 
 function checkJournal(leftOver: readonly JournalEntry[]): HostFinding {
   const code = 'leftover-changes';
-  if (leftOver.length === 0) return good(code, 'Nothing is left of an earlier connection.');
-  const [first, second] = leftOver.map(({ step }) => describe(step));
-  const examples = [first, second].filter((text) => text !== undefined).join('; ');
-  return problem(
-    code,
-    `An earlier connection left ${leftOver.length} changes behind: ${examples}${leftOver.length > 2 ? '; …' : ''}.`,
-    'Run `sealnic doctor --repair`.',
-    true,
-  );
+  if (leftOver.length === 0) return good(code, { code: 'nothing-left' });
+  const changes = leftOver.slice(0, mostChanges).map(({ step }) => describe(step));
+  return repairable(code, { code: 'changes-left', count: leftOver.length }, changes);
 }
+
+/** So many are told one by one. */
+const mostChanges = 10;
 
 function readSetting(path: string): string | undefined {
   try {

@@ -107,15 +107,14 @@ function arrivingRules(configuration: FailClosedConfiguration, localNetworks: re
 function ownArriving(configuration: FailClosedConfiguration): string[] {
   const take = takeRule(configuration);
   const gateways = splitPrefixes(configuration.gateways ?? []);
-  const gatewayPorts = [...new Set([500, 4500, configuration.gatewayPort ?? 4500])].join(', ');
+  const gatewayPorts = [...new Set([500, 4500, ...(configuration.gatewayPorts ?? [])])].join(', ');
   const ports = configuration.underlayPorts ?? [];
-  const isResponder = ports.length > 0 && gateways[4].length + gateways[6].length === 0;
   return [
     ...matches('saddr', configuration.gateways ?? []).flatMap((match) => [
       `${match} udp sport { ${gatewayPorts} } ${take}`,
       `${match} meta l4proto esp ${take}`,
     ]),
-    ...(isResponder ? [`meta l4proto esp ${take}`] : []),
+    ...(configuration.answersAnyone ? [`meta l4proto esp ${take}`] : []),
     ...(ports.length > 0 ? [`udp dport { ${ports.join(', ')} } ${take}`] : []),
     ...matches('saddr', configuration.nameServers ?? []).map(
       (match) => `${match} meta l4proto { tcp, udp } th sport 53 ${take}`,

@@ -1,5 +1,6 @@
 // The network configuration of this computer on Linux: what is asked for is written to the journal, then made, and
 // taken back from the journal by this process or a later one.
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { formatAddress, parseAddress } from '../../engine/packet/address.ts';
@@ -12,6 +13,7 @@ import { type FileImage, Journal, type JournalGroup, type UndoStep } from '../jo
 import { setLinkMtu } from '../link/linux.ts';
 import { addressTowards } from '../link/source-linux.ts';
 import { installLockdown, isLockdownInstalled, removeLockdown } from '../lockdown/linux.ts';
+import type { ChangeMessage } from '../messages.ts';
 import type {
   DnsConfiguration,
   FailClosedConfiguration,
@@ -68,8 +70,12 @@ class LinuxHostNetwork implements HostNetwork {
           await Promise.all([loadRuleset(ruleset, neighbours), makeIpChanges(routes)]);
         },
       );
-      if (configuration.lockdown) installLockdown(this.#lockdownPlaces, ruleset);
-      else this.#removeLockdown();
+      const { lockdown } = configuration;
+      if (lockdown === undefined) this.#removeLockdown();
+      else {
+        const atBoot = { ...configuration, protectedPrefixes: lockdown, tappedPrefixes: [] };
+        installLockdown(this.#lockdownPlaces, rulesetText(atBoot, local));
+      }
     });
   }
 
@@ -142,11 +148,11 @@ class LinuxHostNetwork implements HostNetwork {
     });
   }
 
-  undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly string[]> {
+  undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]> {
     return this.#enqueue(async () => {
       const groups: JournalGroup[] = keepFailClosed ? ['dns', 'tunnel'] : ['dns', 'tunnel', 'fail-closed'];
       const undone = await this.#undoGroups(groups);
-      return keepFailClosed || !this.#removeLockdown() ? undone : [...undone, 'lockdown at boot'];
+      return keepFailClosed || !this.#removeLockdown() ? undone : [...undone, { code: 'change-lockdown' }];
     });
   }
 
@@ -157,7 +163,7 @@ class LinuxHostNetwork implements HostNetwork {
     if (stale.length > 0) await undoEntries(this.#journal, stale, this.#dnsPlaces);
   }
 
-  async #undoGroups(groups: readonly JournalGroup[]): Promise<string[]> {
+  async #undoGroups(groups: readonly JournalGroup[]): Promise<ChangeMessage[]> {
     const settled = await this.#settleEarlierBoots();
     const entries = groups.flatMap((group) => this.#journal.outstanding(group));
     if (entries.length === 0) return settled;
@@ -165,7 +171,7 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   /** Most of what an earlier start of the computer left is gone with it; files are not. */
-  async #settleEarlierBoots(): Promise<string[]> {
+  async #settleEarlierBoots(): Promise<ChangeMessage[]> {
     if (this.#earlierBootsSettled) return [];
     const entries = this.#journal.outstanding().filter(({ boot }) => boot !== this.#journal.boot);
     const undone = entries.length > 0 ? await undoEntries(this.#journal, entries, this.#dnsPlaces) : [];

@@ -1,4 +1,5 @@
 // A network configuration that changes nothing and remembers what was asked of it, for tests of the service.
+import type { ChangeMessage } from '../messages.ts';
 import type {
   DnsConfiguration,
   FailClosedConfiguration,
@@ -84,7 +85,9 @@ export class MemoryHostNetwork implements HostNetwork {
     for (const changed of [...this.#watchers]) changed();
   }
 
-  async routeTo(): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
+  async routeTo(
+    _address: string,
+  ): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
     return this.route;
   }
 
@@ -92,7 +95,7 @@ export class MemoryHostNetwork implements HostNetwork {
     return this.findings;
   }
 
-  async undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly string[]> {
+  async undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]> {
     this.#record({ name: 'undo', keepFailClosed });
     this.tunnel = undefined;
     this.dns = undefined;

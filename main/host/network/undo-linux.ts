@@ -3,24 +3,25 @@ import { writeFileSync } from 'node:fs';
 import { type DnsPlaces, restoreResolver, revertResolvedLink } from '../dns/linux.ts';
 import { deleteTable } from '../firewall/linux.ts';
 import type { Journal, JournalEntry, UndoStep } from '../journal/journal.ts';
+import type { ChangeMessage } from '../messages.ts';
 import { UndoError } from '../network.ts';
 import { undoIpChanges } from '../routes/linux.ts';
 
 /**
- * Takes the entries back, newest first, and strikes them out. Returns one line for each. What another entry stands for
+ * Takes the entries back, newest first, and strikes them out. Returns what each was. What another entry stands for
  * too stays; of an earlier boot only files are left to be taken back. Throws UndoError.
  */
 export async function undoEntries(
   journal: Journal,
   entries: readonly JournalEntry[],
   dns: DnsPlaces,
-): Promise<string[]> {
+): Promise<ChangeMessage[]> {
   const ids = new Set(entries.map(({ id }) => id));
   const due = entries
     .filter((entry) => entry.boot === journal.boot || entry.step.kind === 'file')
     .filter((entry) => !journal.heldByOthers(entry, ids))
     .sort((one, other) => other.id - one.id);
-  const undone: string[] = [];
+  const undone: ChangeMessage[] = [];
   const failures: string[] = [];
   const kept = new Set<number>();
   const attempt = async (group: readonly JournalEntry[], work: () => Promise<boolean>) => {
@@ -53,19 +54,19 @@ export async function undoEntries(
   return undone;
 }
 
-/** One line for a person. */
-export function describe(step: UndoStep): string {
+/** What a person is told about a step. */
+export function describe(step: UndoStep): ChangeMessage {
   switch (step.kind) {
     case 'ip':
-      return `IPv${step.family} ${step.line.replace(' del ', ' ')}`;
+      return { code: 'change-ip', family: step.family, line: step.line.replace(' del ', ' ') };
     case 'firewall-table':
-      return `firewall table ${step.family} ${step.name}`;
+      return { code: 'change-firewall-table', family: step.family, name: step.name };
     case 'kernel-setting':
-      return `${step.path} (back to ${step.value})`;
+      return { code: 'change-setting', path: step.path, value: step.value.trim() };
     case 'file':
-      return step.path;
+      return { code: 'change-file', path: step.path };
     case 'resolved-link':
-      return `name servers of ${step.interfaceName}`;
+      return { code: 'change-name-servers', link: step.interfaceName };
   }
 }
 

@@ -37,27 +37,21 @@ export function failClosedRoutes(
     ]);
 }
 
-/**
- * The adapter's addresses, and the routes into it: protected prefixes from the virtual address, others from the one
- * that `realSource` finds for them.
- */
+/** The adapter's addresses, and the routes into it: from the source that is stated, else the one that `realSource` finds. */
 export function tunnelRoutes(
   configuration: TunnelConfiguration,
   realSource: (prefix: string) => string | undefined,
 ): IpChange[] {
   const { interfaceName, routingTable } = configuration;
-  const protectedPrefixes = new Set(configuration.protectedPrefixes);
-  const routed = [...new Set([...configuration.routedPrefixes, ...protectedPrefixes])];
-  const virtualSource = (family: 4 | 6) =>
-    configuration.addresses.find((text) => familyOf(text) === family)?.split('/')[0];
+  const sources = new Map(configuration.sources.map(({ prefix, source }) => [prefix, source]));
+  const routed = [...new Set([...configuration.routedPrefixes, ...sources.keys()])];
   return families.flatMap((family) => {
     const ofFamily = routed.filter((prefix) => familyOf(prefix) === family);
     const addresses = configuration.addresses.filter((text) => familyOf(text) === family);
     return [
       ...addresses.map((text) => address(family, text, interfaceName)),
       ...ofFamily.map((prefix) => {
-        const virtual = protectedPrefixes.has(prefix) ? virtualSource(family) : undefined;
-        const source = virtual ?? realSource(prefix);
+        const source = sources.get(prefix) ?? realSource(prefix);
         const place = `${prefix} dev ${interfaceName} table ${routingTable} metric ${tunnelMetric}`;
         return route(family, place, source === undefined ? '' : ` src ${source}`);
       }),

@@ -9,7 +9,7 @@ import {
   readSync,
   type Stats,
 } from 'node:fs';
-import { CredentialError } from './credential-error.ts';
+import { CredentialError, type CredentialMessage } from './credential-error.ts';
 import { replaceFile } from './replace-file.ts';
 
 /** Gives the memory that a file is read into, zero-filled. */
@@ -22,7 +22,7 @@ export type Allocate = (length: number) => Uint8Array;
 export function guardDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const status = lstatSync(path);
-  if (!status.isDirectory()) throw unsafe(path, 'is no directory of its own');
+  if (!status.isDirectory()) throw unsafe({ code: 'directory-not-regular', path: path });
   checkOwner(path, status);
 }
 
@@ -42,7 +42,7 @@ export function readGuarded(
     const status = fstatSync(file);
     checkFile(path, status);
     if (status.size > maximumBytes) {
-      throw new CredentialError('invalid', `${path} is larger than ${maximumBytes} bytes`);
+      throw new CredentialError('invalid', { code: 'file-too-long', path, limit: maximumBytes });
     }
     const bytes = allocate(status.size);
     let length = 0;
@@ -51,7 +51,7 @@ export function readGuarded(
       if (count === 0) break;
       length += count;
     }
-    if (length < status.size) throw new CredentialError('unreadable', `${path} changed while it was read`);
+    if (length < status.size) throw new CredentialError('unreadable', { code: 'file-changed', path });
     return { bytes, modifiedAtMilliseconds: status.mtimeMs };
   } finally {
     closeSync(file);
@@ -69,26 +69,27 @@ function open(path: string): number | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP') throw unsafe(path, 'is a link');
-    throw new CredentialError('unreadable', `${path} cannot be read (${code})`);
+    if (code === 'ELOOP') throw unsafe({ code: 'file-not-regular', path });
+    throw new CredentialError('unreadable', { code: 'path-unreadable', path, reason: `${code}` });
   }
 }
 
 function checkFile(path: string, status: Stats): void {
-  if (!status.isFile()) throw unsafe(path, 'is no regular file');
-  if (status.nlink > 1) throw unsafe(path, 'has a second name (hard link)');
+  if (!status.isFile()) throw unsafe({ code: 'file-not-regular', path });
+  if (status.nlink > 1) throw unsafe({ code: 'file-has-second-name', path });
   checkOwner(path, status);
 }
 
 function checkOwner(path: string, status: Stats): void {
   const user = process.geteuid?.() ?? 0;
-  if (status.uid !== user && status.uid !== 0) throw unsafe(path, `belongs to user ${status.uid}`);
+  if (status.uid !== user && status.uid !== 0)
+    throw unsafe({ code: 'file-of-another', path, uid: status.uid });
   if ((status.mode & 0o077) !== 0) {
     const mode = (status.mode & 0o777).toString(8);
-    throw unsafe(path, `has mode ${mode}, so that others may get at it: chmod go= ${path}`);
+    throw unsafe({ code: 'file-open-to-others', path, mode });
   }
 }
 
-function unsafe(path: string, why: string): CredentialError {
-  return new CredentialError('unsafe', `${path} ${why}; it is not used`);
+function unsafe(detail: CredentialMessage): CredentialError {
+  return new CredentialError('unsafe', detail);
 }

@@ -30,27 +30,21 @@ export interface Pkcs12Contents {
  * and AES-CBC, HMAC over SHA-1 or SHA-2) are read; what is protected with RC2 or 3DES is refused with the way to
  * convert it. Throws CredentialError.
  */
-export async function openPkcs12(
-  bytes: Uint8Array,
-  name: string,
-  passphrase?: Uint8Array,
-): Promise<Pkcs12Contents> {
+export async function openPkcs12(bytes: Uint8Array, passphrase?: Uint8Array): Promise<Pkcs12Contents> {
   const opening: Opening = {
-    name,
     passphrase: passphrase ?? new Uint8Array(),
     given: passphrase !== undefined,
   };
   const contents: Contents = { keys: [], certificates: [] };
-  const { safe, mac } = readOuter(bytes, opening);
+  const { safe, mac } = readOuter(bytes);
   checkIntegrity(safe, mac, opening);
-  for (const content of readAuthenticatedSafe(safe, opening)) {
+  for (const content of readAuthenticatedSafe(safe)) {
     await readContent(content, opening, contents);
   }
-  return arrange(contents, opening);
+  return arrange(contents);
 }
 
 interface Opening {
-  readonly name: string;
   readonly passphrase: Uint8Array;
   /** Otherwise it is the empty one that is tried. */
   readonly given: boolean;
@@ -103,18 +97,12 @@ const oldProtections: ReadonlyMap<string, string> = new Map([
   ['1.2.840.113549.3.2', 'RC2'],
 ]);
 
-function readOuter(
-  bytes: Uint8Array,
-  opening: Opening,
-): { safe: Uint8Array; mac: pkijs.MacData | undefined } {
-  if (bytes.length > maximumBytes) throw malformed(opening);
-  return reading(opening, () => {
+function readOuter(bytes: Uint8Array): { safe: Uint8Array; mac: pkijs.MacData | undefined } {
+  if (bytes.length > maximumBytes) throw malformed();
+  return reading(() => {
     const outer = pkijs.PFX.fromBER(Uint8Array.from(bytes));
     if (outer.authSafe.contentType !== types.data || !(outer.authSafe.content instanceof OctetString)) {
-      throw new CredentialError(
-        'invalid',
-        `"${opening.name}" is protected by a signature, which is not supported`,
-      );
+      throw new CredentialError('invalid', { code: 'pkcs12-signed' });
     }
     return { safe: new Uint8Array(outer.authSafe.content.getValue()), mac: outer.macData };
   });
@@ -122,18 +110,15 @@ function readOuter(
 
 /** RFC 7292 section 4: the only check that tells a wrong passphrase from a right one. */
 function checkIntegrity(safe: Uint8Array, mac: pkijs.MacData | undefined, opening: Opening): void {
-  if (!mac) throw new CredentialError('invalid', `"${opening.name}" has no integrity check and is not taken`);
+  if (!mac) throw new CredentialError('invalid', { code: 'pkcs12-without-check' });
   const algorithm = mac.mac.digestAlgorithm.algorithmId;
   const hash = hashes.get(algorithm);
   if (hash === undefined) {
     const what = algorithm === types.passwordBasedMac1 ? 'PBMAC1' : algorithm;
-    throw new CredentialError(
-      'invalid',
-      `the integrity check of "${opening.name}" is ${what}, which is not supported`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-check-unsupported', algorithm: what });
   }
   const iterations = mac.iterations ?? 1;
-  if (!(iterations >= 1 && iterations <= maximumMacIterations)) throw malformed(opening);
+  if (!(iterations >= 1 && iterations <= maximumMacIterations)) throw malformed();
   const salt = mac.macSalt.valueBlock.valueHexView;
   const digest = mac.mac.digest.valueBlock.valueHexView;
   const key = deriveMacKey(hash, asUtf16(opening.passphrase), salt, iterations);
@@ -142,18 +127,18 @@ function checkIntegrity(safe: Uint8Array, mac: pkijs.MacData | undefined, openin
   if (computed.length !== digest.length || !timingSafeEqual(computed, digest)) throw wrongPassphrase(opening);
 }
 
-function readAuthenticatedSafe(safe: Uint8Array, opening: Opening): pkijs.ContentInfo[] {
-  const contents = reading(opening, () => pkijs.AuthenticatedSafe.fromBER(safe).safeContents);
-  if (contents.length > maximumEntries) throw malformed(opening);
+function readAuthenticatedSafe(safe: Uint8Array): pkijs.ContentInfo[] {
+  const contents = reading(() => pkijs.AuthenticatedSafe.fromBER(safe).safeContents);
+  if (contents.length > maximumEntries) throw malformed();
   return contents;
 }
 
 async function readContent(content: pkijs.ContentInfo, opening: Opening, contents: Contents): Promise<void> {
   if (content.contentType === types.data) {
-    const plain = reading(opening, () => new Uint8Array((content.content as OctetString).getValue()));
+    const plain = reading(() => new Uint8Array((content.content as OctetString).getValue()));
     await readBags(plain, opening, contents);
   } else if (content.contentType === types.encryptedData) {
-    const { algorithm, data } = reading(opening, () => {
+    const { algorithm, data } = reading(() => {
       const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: content.content });
       return {
         algorithm: encryptedContentInfo.contentEncryptionAlgorithm,
@@ -162,27 +147,24 @@ async function readContent(content: pkijs.ContentInfo, opening: Opening, content
     });
     await readBags(await decrypt(algorithm, data, opening), opening, contents);
   } else {
-    throw new CredentialError(
-      'invalid',
-      `"${opening.name}" is encrypted for a certificate, which is not supported`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-for-certificate' });
   }
 }
 
 async function readBags(plain: Uint8Array, opening: Opening, contents: Contents): Promise<void> {
-  const bags = reading(opening, () => pkijs.SafeContents.fromBER(plain).safeBags);
-  if (bags.length + contents.certificates.length > maximumEntries) throw malformed(opening);
+  const bags = reading(() => pkijs.SafeContents.fromBER(plain).safeBags);
+  if (bags.length + contents.certificates.length > maximumEntries) throw malformed();
   for (const { bagValue } of bags) {
     if (bagValue instanceof pkijs.CertBag) {
-      contents.certificates.push(reading(opening, () => readCertificate(bagValue)));
+      contents.certificates.push(reading(() => readCertificate(bagValue)));
     } else if (bagValue instanceof pkijs.PKCS8ShroudedKeyBag) {
       const data = Uint8Array.from(bagValue.encryptedData.valueBlock.valueHexView);
       const der = await decrypt(bagValue.encryptionAlgorithm, data, opening);
-      contents.keys.push(readPrivateKey(der, opening.name));
+      contents.keys.push(readPrivateKey(der));
       der.fill(0);
     } else if (bagValue instanceof pkijs.PrivateKeyInfo) {
       const der = new Uint8Array(bagValue.toSchema().toBER());
-      contents.keys.push(readPrivateKey(der, opening.name));
+      contents.keys.push(readPrivateKey(der));
       der.fill(0);
     }
   }
@@ -200,11 +182,11 @@ async function decrypt(
   data: Uint8Array,
   opening: Opening,
 ): Promise<Uint8Array> {
-  if (algorithm.algorithmId !== types.passwordBased2) throw unsupported(algorithm.algorithmId, opening);
-  const { scheme, vector, derivation } = reading(opening, () => {
+  if (algorithm.algorithmId !== types.passwordBased2) throw unsupported(algorithm.algorithmId);
+  const { scheme, vector, derivation } = reading(() => {
     const parameters = new pkijs.PBES2Params({ schema: algorithm.algorithmParams });
     if (parameters.keyDerivationFunc.algorithmId !== types.keyDerivation2) {
-      throw unsupported(parameters.keyDerivationFunc.algorithmId, opening);
+      throw unsupported(parameters.keyDerivationFunc.algorithmId);
     }
     return {
       scheme: parameters.encryptionScheme.algorithmId,
@@ -215,11 +197,11 @@ async function decrypt(
     };
   });
   const cipher = ciphers.get(scheme);
-  if (!cipher) throw unsupported(scheme, opening);
+  if (!cipher) throw unsupported(scheme);
   const { iterationCount } = derivation;
   const hash = derivation.prf ? pseudoRandomFunctions.get(derivation.prf.algorithmId) : 'sha1';
-  if (hash === undefined) throw unsupported(derivation.prf?.algorithmId ?? '', opening);
-  if (!(iterationCount >= 1 && iterationCount <= maximumKeyIterations)) throw malformed(opening);
+  if (hash === undefined) throw unsupported(derivation.prf?.algorithmId ?? '');
+  if (!(iterationCount >= 1 && iterationCount <= maximumKeyIterations)) throw malformed();
   const salt = Uint8Array.from((derivation.salt as OctetString).valueBlock.valueHexView);
   const key = await promisify(pbkdf2)(opening.passphrase, salt, iterationCount, cipher.keyBytes, hash);
   try {
@@ -232,21 +214,17 @@ async function decrypt(
   }
 }
 
-function arrange(contents: Contents, opening: Opening): Pkcs12Contents {
+function arrange(contents: Contents): Pkcs12Contents {
   const [key, ...others] = contents.keys;
-  if (!key) throw new CredentialError('invalid', `"${opening.name}" holds no private key`);
+  if (!key) throw new CredentialError('invalid', { code: 'pkcs12-without-key' });
   if (others.length > 0) {
-    throw new CredentialError(
-      'invalid',
-      `"${opening.name}" holds ${contents.keys.length} private keys; one is needed`,
-    );
+    throw new CredentialError('invalid', { code: 'pkcs12-keys-too-many', count: contents.keys.length });
   }
   const publicKey = createPublicKey(key);
   const certificates = contents.certificates.map(parseCertificate).filter((each) => each !== undefined);
   const selfSigned = certificates.filter((each) => equalNames(each.subject, each.issuer));
   let next = certificates.find((each) => each.publicKey?.equals(publicKey));
-  if (!next)
-    throw new CredentialError('invalid', `"${opening.name}" holds no certificate for its private key`);
+  if (!next) throw new CredentialError('invalid', { code: 'pkcs12-key-without-certificate' });
   const chain: Uint8Array[] = [];
   while (next && chain.length < certificates.length) {
     chain.push(next.der);
@@ -284,33 +262,32 @@ function asUtf16(passphrase: Uint8Array): Buffer {
   return Buffer.from(`${text}\0`, 'utf16le').swap16();
 }
 
-function reading<Result>(opening: Opening, read: () => Result): Result {
+function reading<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
     if (error instanceof CredentialError) throw error;
-    throw malformed(opening);
+    throw malformed();
   }
 }
 
-function malformed({ name }: Opening): CredentialError {
-  return new CredentialError('invalid', `"${name}" is no PKCS#12 file that can be read`);
+function malformed(): CredentialError {
+  return new CredentialError('invalid', { code: 'pkcs12-unreadable' });
 }
 
-function wrongPassphrase({ name, given }: Opening): CredentialError {
+function wrongPassphrase({ given }: Opening): CredentialError {
   return given
-    ? new CredentialError('passphrase-wrong', `the passphrase does not open "${name}"`)
-    : new CredentialError('passphrase-needed', `"${name}" is protected: its passphrase is needed`);
+    ? new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' })
+    : new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });
 }
 
-function unsupported(algorithm: string, { name }: Opening): CredentialError {
+function unsupported(algorithm: string): CredentialError {
   const old = oldProtections.get(algorithm);
-  const convert =
-    '"openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12" protects it with AES';
+  const command = 'openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12';
   return new CredentialError(
     'invalid',
     old === undefined
-      ? `"${name}" is protected by an algorithm that is not supported (${algorithm})`
-      : `"${name}" is protected with ${old}, which is no longer safe and not supported; ${convert}`,
+      ? { code: 'pkcs12-protection-unsupported', algorithm }
+      : { code: 'pkcs12-protection-old', algorithm: old, command },
   );
 }

@@ -14,25 +14,29 @@ type SigningKey = Exclude<Parameters<typeof signWith>[2], string>;
 
 /**
  * Reads a key: PEM (PKCS#8, also encrypted; PKCS#1; SEC1) or DER. RSA of at least 2048 bits and ECDSA on P-256 are
- * taken. `name` is what to call it in messages. Throws CredentialError.
+ * taken. Throws CredentialError.
  */
-export function readPrivateKey(bytes: Uint8Array, name: string, passphrase?: Uint8Array): KeyObject {
-  const key = parsePrivateKey(asBuffer(bytes), name, passphrase && asBuffer(passphrase));
-  privateKeyType(key, name);
+export function readPrivateKey(bytes: Uint8Array, passphrase?: Uint8Array): KeyObject {
+  const key = parsePrivateKey(asBuffer(bytes), passphrase && asBuffer(passphrase));
+  privateKeyType(key);
   return key;
 }
 
 /** Throws CredentialError for a key of another type or size. */
-export function privateKeyType(key: KeyObject, name: string): PrivateKeyType {
+export function privateKeyType(key: KeyObject): PrivateKeyType {
   const details = key.asymmetricKeyDetails;
   if (key.asymmetricKeyType === 'rsa') {
     const bits = details?.modulusLength ?? 0;
     if (bits >= 2048) return 'rsa';
-    throw new CredentialError('invalid', `"${name}" is an RSA key of ${bits} bits; at least 2048 are needed`);
+    throw new CredentialError('invalid', { code: 'key-too-short', bits, minimum: 2048 });
   }
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1') return 'ecdsa-p256';
   const kind = [key.asymmetricKeyType, details?.namedCurve].filter(Boolean).join(' ');
-  throw new CredentialError('invalid', `"${name}" is a key of type ${kind}; RSA and ECDSA P-256 can be used`);
+  throw new CredentialError('invalid', {
+    code: 'key-type-unsupported',
+    type: kind,
+    supported: 'RSA, ECDSA P-256',
+  });
 }
 
 /** DER in PKCS#8, unencrypted: how the store keeps it. Whoever gets it wipes it. */
@@ -46,13 +50,12 @@ export function exportPrivateKey(key: KeyObject): Uint8Array {
  */
 export async function signData(
   key: KeyObject,
-  name: string,
   scheme: SignatureScheme,
   data: Uint8Array,
 ): Promise<Uint8Array> {
-  const type = privateKeyType(key, name);
+  const type = privateKeyType(key);
   if ((scheme.kind === 'ecdsa') !== (type === 'ecdsa-p256')) {
-    throw new CredentialError('invalid', `"${name}" cannot sign by ${scheme.kind}`);
+    throw new CredentialError('invalid', { code: 'key-cannot-sign', scheme: scheme.kind });
   }
   return new Uint8Array(await signAsync(scheme.hash, data, { key, ...signingOptions(scheme) }));
 }
@@ -68,16 +71,16 @@ function signingOptions(scheme: SignatureScheme) {
   }
 }
 
-function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undefined): KeyObject {
+function parsePrivateKey(bytes: Buffer, passphrase: Buffer | undefined): KeyObject {
   const protection = passphrase === undefined ? {} : { passphrase };
   if (bytes.includes('-----BEGIN ')) {
     const encrypted = bytes.includes('ENCRYPTED');
-    if (encrypted && passphrase === undefined) throw passphraseNeeded(name);
+    if (encrypted && passphrase === undefined) throw passphraseNeeded();
     try {
       return createPrivateKey({ key: bytes, format: 'pem', ...protection });
     } catch {
-      if (encrypted) throw passphraseWrong(name);
-      throw new CredentialError('invalid', `"${name}" holds no private key that can be read (PEM)`);
+      if (encrypted) throw passphraseWrong();
+      throw new CredentialError('invalid', { code: 'key-unreadable' });
     }
   }
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
@@ -87,21 +90,15 @@ function parsePrivateKey(bytes: Buffer, name: string, passphrase: Buffer | undef
       // another encoding, perhaps
     }
   }
-  throw new CredentialError(
-    'invalid',
-    `"${name}" is no private key in PEM or DER, or its passphrase is another one`,
-  );
+  throw new CredentialError('invalid', { code: 'key-unreadable' });
 }
 
-function passphraseNeeded(name: string): CredentialError {
-  return new CredentialError(
-    'passphrase-needed',
-    `the private key "${name}" is encrypted: its passphrase is needed`,
-  );
+function passphraseNeeded(): CredentialError {
+  return new CredentialError('passphrase-needed', { code: 'passphrase-is-needed' });
 }
 
-function passphraseWrong(name: string): CredentialError {
-  return new CredentialError('passphrase-wrong', `the passphrase does not open the private key "${name}"`);
+function passphraseWrong(): CredentialError {
+  return new CredentialError('passphrase-wrong', { code: 'passphrase-is-wrong' });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

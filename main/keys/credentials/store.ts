@@ -140,7 +140,7 @@ export class CredentialStore {
 
   /** Throws CredentialError where there is no such key, or it cannot be used. */
   privateKeyType(name: string): PrivateKeyType {
-    return this.#withPrivateKey(name, (key) => privateKeyType(key, name));
+    return this.#withPrivateKey(name, (key) => privateKeyType(key));
   }
 
   /**
@@ -150,12 +150,12 @@ export class CredentialStore {
    * Throws CredentialError.
    */
   async sign(name: string, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
-    return await this.#withPrivateKey(name, (key) => signData(key, name, scheme, data));
+    return await this.#withPrivateKey(name, (key) => signData(key, scheme, data));
   }
 
   #ofTheSystem(): readonly Uint8Array[] {
     this.#systemAuthorities ??= getCACertificates('system').flatMap((pem) =>
-      readCertificates(Buffer.from(pem), systemAuthorities),
+      readCertificates(Buffer.from(pem)),
     );
     return this.#systemAuthorities;
   }
@@ -164,7 +164,7 @@ export class CredentialStore {
     const bytes = this.#read('private-key', name);
     if (!bytes) throw notFound('private-key', name);
     try {
-      return use(readPrivateKey(bytes, name));
+      return use(readPrivateKey(bytes));
     } finally {
       this.#memory.free(bytes);
     }
@@ -193,18 +193,17 @@ export class CredentialStore {
       (length) => new Uint8Array(length),
     );
     if (!read) throw notFound(kind, name);
-    return readCertificates(read.bytes, name);
+    return readCertificates(read.bytes);
   }
 
   #putSecret(name: string, bytes: Uint8Array): void {
-    if (bytes.length === 0) throw new CredentialError('invalid', `the secret "${name}" is empty`);
-    if (bytes.length > maximumSecretBytes)
-      throw new CredentialError('invalid', `the secret "${name}" is too long`);
+    if (bytes.length === 0) throw new CredentialError('invalid', { code: 'secret-empty' });
+    if (bytes.length > maximumSecretBytes) throw new CredentialError('invalid', { code: 'secret-too-long' });
     writeGuarded(this.#path('psk', name), bytes);
   }
 
   #putPrivateKey(name: string, bytes: Uint8Array, passphrase: Uint8Array | undefined): void {
-    const der = exportPrivateKey(readPrivateKey(bytes, name, passphrase));
+    const der = exportPrivateKey(readPrivateKey(bytes, passphrase));
     try {
       writeGuarded(this.#path('private-key', name), der);
     } finally {
@@ -214,11 +213,11 @@ export class CredentialStore {
 
   #putCertificates(kind: 'certificate' | 'authority', name: string, bytes: Uint8Array): void {
     if (kind === 'authority' && name === systemAuthorities) {
-      throw new CredentialError('invalid', '"system" stands for the authorities of the operating system');
+      throw new CredentialError('invalid', { code: 'authority-name-reserved' });
     }
-    for (const [index, der] of readCertificates(bytes, name).entries()) {
+    for (const [index, der] of readCertificates(bytes).entries()) {
       if (parseCertificate(der)) continue;
-      throw new CredentialError('invalid', `certificate ${index + 1} of "${name}" cannot be read`);
+      throw new CredentialError('invalid', { code: 'certificate-unreadable', number: index + 1 });
     }
     writeGuarded(this.#path(kind, name), bytes);
   }
@@ -236,10 +235,7 @@ export class CredentialStore {
       const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
       return new Map(entries.filter((entry): entry is [string, number] => Number.isInteger(entry[1])));
     } catch {
-      throw new CredentialError(
-        'unreadable',
-        `${path} is damaged; without it, all credentials belong to root`,
-      );
+      throw new CredentialError('unreadable', { code: 'store-damaged', path });
     }
   }
 
@@ -263,21 +259,9 @@ function isName(name: string): boolean {
 
 function checkName(name: string): void {
   if (isName(name)) return;
-  throw new CredentialError(
-    'invalid',
-    `"${name}" is no name for a credential: letters, digits, spaces and . _ @ -, not ending in ".new"`,
-  );
+  throw new CredentialError('invalid', { code: 'credential-name-invalid', text: name });
 }
 
 function notFound(kind: CredentialKind, name: string): CredentialError {
-  const words = {
-    psk: 'secret',
-    'private-key': 'private key',
-    certificate: 'certificate',
-    authority: 'authority',
-  };
-  return new CredentialError('not-found', `there is no ${words[kind]} "${name}" in the store`, {
-    kind,
-    name,
-  });
+  return new CredentialError('not-found', { code: 'credential-not-found', name }, { kind, name });
 }

@@ -5,6 +5,7 @@ import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
 import type { CardKeys, CardUse, UnlockedKey } from '../cards/card-keys.ts';
 import { selectionOf } from '../cards/selection.ts';
+import { EapPassword, type PasswordSources } from '../connection/password.ts';
 import { ConnectionProblem } from '../connection/problem.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
@@ -12,10 +13,13 @@ import type { PeerProof } from './agreement.ts';
 
 export class Authenticator {
   readonly #store: CredentialStore;
+  readonly #asking: Omit<PasswordSources, 'store'> | undefined;
   readonly #cardKeys: CardKeys | undefined;
 
-  constructor(store: CredentialStore, cardKeys?: CardKeys) {
+  /** `asking`: absent, no profile can log in by name and password. `cardKeys`: absent, none by a card. */
+  constructor(store: CredentialStore, asking?: Omit<PasswordSources, 'store'>, cardKeys?: CardKeys) {
     this.#store = store;
+    this.#asking = asking;
     this.#cardKeys = cardKeys;
   }
 
@@ -27,6 +31,12 @@ export class Authenticator {
       throw new ConnectionProblem({ code: 'card-missing', reader: 'no-library' });
     }
     return this.#cardKeys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
+  }
+
+  /** undefined: the profile does without. */
+  password({ name, authentication }: Profile, owner: number): EapPassword | undefined {
+    if (authentication.method !== 'eap' || this.#asking === undefined) return undefined;
+    return new EapPassword(name, authentication, owner, { store: this.#store, ...this.#asking });
   }
 
   /** undefined: the store has none of that name. The IKE engine frees it. */

@@ -25,7 +25,8 @@ export function ikeConfigurationOf(
       ...(key && { keyType: key.keyType }),
     });
   }
-  if (authentication.method === 'psk') return ikeConfigurationFor(profile, { association, localAddress });
+  if (authentication.method !== 'certificate')
+    return ikeConfigurationFor(profile, { association, localAddress });
   return ikeConfigurationFor(profile, {
     association,
     localAddress,

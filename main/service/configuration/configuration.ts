@@ -83,30 +83,20 @@ export function loadConfiguration(
     if (error instanceof InvalidFileError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && chosen === undefined) return parseConfiguration('', file);
-    throw new InvalidFileError(file, [{ message: readFailures[code ?? ''] ?? `cannot be read (${code})` }]);
+    throw new InvalidFileError(file, [{ problem: { code: 'file-unreadable', reason: code ?? `${error}` } }]);
   }
 }
-
-const readFailures: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  EACCES: 'may not be read by this user',
-  EISDIR: 'is a directory, not a file',
-};
 
 const absolutePath = z
   .string()
   .max(4096)
-  .regex(/^\/[^\0]*$/, 'an absolute path');
+  .regex(/^\/[^\0]*$/, 'absolute-path-needed');
 /** sun_path of a Unix socket holds 108 bytes with the closing zero. */
 const socketPath = absolutePath.refine((path) => Buffer.byteLength(path) <= 107, {
-  error: 'is too long for a Unix socket: 107 bytes at most',
+  error: 'socket-path-too-long',
 });
-const interfaceName = z
-  .string()
-  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'an interface name of at most 15 characters');
-const tableName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,30}$/, 'a small letter followed by small letters, digits, _ and -');
+const interfaceName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'interface-name-needed');
+const tableName = z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'table-name-needed');
 const portNumber = z.number().int().min(1).max(65535);
 
 const configurationSchema = z.strictObject({
@@ -136,7 +126,7 @@ const configurationSchema = z.strictObject({
         .min(1)
         .max(0xffffffff)
         .refine((table) => table < 253 || table > 255, {
-          error: 'may not be 253, 254 or 255: the system uses them',
+          error: 'routing-table-reserved',
         })
         .default(0x5ea1),
       rule_priority: z.number().int().min(1).max(32765).default(1225),

@@ -20,7 +20,7 @@ export function loadFilter(path: string): readonly FilterRowText[] {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    throw new InvalidFileError(path, [{ message: `cannot be read (${code})` }]);
+    throw new InvalidFileError(path, [{ problem: { code: 'file-unreadable', reason: code ?? `${error}` } }]);
   }
   return parseFilter(text, path);
 }
@@ -30,7 +30,7 @@ export function parseFilter(text: string, source: string): readonly FilterRowTex
   const { filter } = readToml(text, filterFile, source, ({ filter: rows }) =>
     rows.flatMap((row, index) =>
       row.action === 'PROTECT' && row.profile === undefined
-        ? [{ path: ['filter', index], message: 'needs the profile that protects: profile = "office"' }]
+        ? [{ path: ['filter', index], problem: { code: 'protect-needs-profile' } }]
         : [],
     ),
   );

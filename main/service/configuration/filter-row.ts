@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type AddressRange, everyAddress } from '../../engine/packet/address.ts';
 import { FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
+import { problemIssue } from './schema-problems.ts';
 
 /** What a row may say instead of addresses; main/service/filter/names.ts tells what they stand for. */
 export const filterNames = ['terminal', 'gateway', 'local-network', 'on-link', 'loopback'] as const;
@@ -23,10 +24,8 @@ export const filterRowTable = z
     note: z.string().max(200).optional(),
   })
   .superRefine((table, context) => {
-    const problem = findProblem(toFilterRow(table, undefined));
-    if (!problem) return;
-    const message = problem.message.slice(problem.field.length + 2);
-    context.addIssue({ code: 'custom', path: [keys[problem.field]], message });
+    const error = findProblem(toFilterRow(table, undefined));
+    if (error) context.addIssue({ ...problemIssue(table, error.problem), path: [keys[error.field]] });
   });
 
 export const filterTables = z.array(filterRowTable).max(maximumRows);

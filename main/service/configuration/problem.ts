@@ -1,4 +1,6 @@
 // What is wrong with a file that a person wrote, with the place where it is wrong.
+import { englishOf } from '../../control/english.ts';
+import type { Message } from '../../control/messages.ts';
 
 export interface TextProblem {
   /** From 1. Absent where something is missing from the file as a whole. */
@@ -7,7 +9,7 @@ export interface TextProblem {
   readonly column?: number;
   /** Dotted, "gateway.address"; rows of a list count from 1, "filter[2].action". */
   readonly key?: string;
-  readonly message: string;
+  readonly problem: Message;
 }
 
 /** A file that cannot be used; carries everything that is wrong with it, in the order of the file. */
@@ -24,9 +26,9 @@ export class InvalidFileError extends Error {
   }
 }
 
-/** "office.toml:3:1: gateway.address: is missing". */
+/** English, for the log: "office.toml:3:1: gateway.address: is missing". */
 export function formatProblem(source: string, problem: TextProblem): string {
   const place = problem.line === undefined ? '' : `:${problem.line}:${problem.column ?? 1}`;
   const key = problem.key === undefined ? '' : `${problem.key}: `;
-  return `${source}${place}: ${key}${problem.message}`;
+  return `${source}${place}: ${key}${englishOf(problem.problem)}`;
 }

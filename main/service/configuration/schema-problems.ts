@@ -1,11 +1,12 @@
-// Puts words to what a zod schema found wrong with a person's file, with a suggestion where a key is unknown.
+// What a zod schema found wrong with a person's file, as messages, with a suggestion where a key is unknown.
 import type { z } from 'zod';
+import { isMessage, type Message, type MessageCode } from '../../control/messages.ts';
 
 export type KeyPath = readonly (string | number)[];
 
 export interface SchemaProblem {
   readonly path: KeyPath;
-  readonly message: string;
+  readonly problem: Message;
 }
 
 /** One or more problems for each issue. `value` is what was validated. */
@@ -20,63 +21,88 @@ export function describeIssues(
 function describeIssue(issue: z.core.$ZodIssue, schema: z.core.$ZodType, value: unknown): SchemaProblem[] {
   const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path, schema) }));
+    return issue.keys.map((key) => ({ path: [...path, key], problem: unknownKey(key, path, schema) }));
   }
-  return [{ path, message: describe(issue, valueAt(value, path)) }];
+  return [{ path, problem: describe(issue, valueAt(value, path)) }];
 }
 
-function describe(issue: z.core.$ZodIssue, found: unknown): string {
-  if (found === undefined) {
+function describe(issue: z.core.$ZodIssue, value: unknown): Message {
+  const found = describeValue(value);
+  if (value === undefined) {
     return issue.code === 'invalid_union' && issue.discriminator !== undefined && 'options' in issue
-      ? `is missing; it may be ${alternatives(issue.options ?? [])}`
-      : 'is missing';
+      ? { code: 'missing-one-of', alternatives: alternatives(issue.options ?? []) }
+      : { code: 'missing' };
   }
   switch (issue.code) {
     case 'invalid_type':
-      return `should be ${typeWords[issue.expected] ?? issue.expected}, not ${describeValue(found)}`;
+      return { code: typeCodes[issue.expected as keyof typeof typeCodes] ?? 'value-unusable', found };
     case 'invalid_value':
-      return `may be ${alternatives(issue.values)}, not ${describeValue(found)}`;
+      return { code: 'not-among', alternatives: alternatives(issue.values), found };
     case 'invalid_union':
-      if ('options' in issue && issue.options)
-        return `may be ${alternatives(issue.options)}, not ${describeValue(found)}`;
-      return Array.isArray(found) ? issue.message : `${issue.message}, not ${describeValue(found)}`;
+      if (!('options' in issue) || !issue.options)
+        return problemInside(issue) ?? stated(issue.message, found);
+      return { code: 'not-among', alternatives: alternatives(issue.options), found };
     case 'too_small':
-      return `should be at least ${issue.minimum}${countWords(issue.origin)}`;
+      return { code: tooLittle(issue.origin), limit: Number(issue.minimum) };
     case 'too_big':
-      return `should be at most ${issue.maximum}${countWords(issue.origin)}`;
+      return { code: tooMuch(issue.origin), limit: Number(issue.maximum) };
     case 'not_multiple_of':
-      return `should be a multiple of ${issue.divisor}`;
-    case 'invalid_format':
-      return `should be ${issue.message}, not ${describeValue(found)}`;
+      return { code: 'not-a-multiple', divisor: issue.divisor };
+    case 'custom':
+      return isMessage(issue.params?.problem) ? issue.params.problem : stated(issue.message, found);
     default:
-      return issue.message;
+      return stated(issue.message, found);
   }
 }
 
-const typeWords: Readonly<Record<string, string>> = {
-  string: 'a text in quotes',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list, [ … ]',
-  object: 'a table',
-};
-
-function countWords(origin: string): string {
-  if (origin === 'string') return ' characters long';
-  return origin === 'array' ? ' entries' : '';
+/** A check that fails with this message. The schema's own `error` texts are codes, with `found` as the only parameter. */
+export function problemIssue(input: unknown, problem: Message) {
+  return { code: 'custom' as const, input, params: { problem } };
 }
 
+/** What is wrong with an entry of the alternative that is a list. */
+function problemInside(issue: z.core.$ZodIssueInvalidUnion): Message | undefined {
+  for (const inner of issue.errors.flat()) {
+    if (inner.code === 'custom' && isMessage(inner.params?.problem)) return inner.params.problem;
+  }
+  return undefined;
+}
+
+function stated(code: string, found: string): Message {
+  const candidates: readonly unknown[] = [{ code }, { code, found }];
+  return candidates.find(isMessage) ?? { code: 'value-unusable', found };
+}
+
+const typeCodes = {
+  string: 'should-be-text',
+  number: 'should-be-number',
+  int: 'should-be-whole-number',
+  boolean: 'should-be-boolean',
+  array: 'should-be-list',
+  object: 'should-be-table',
+} as const satisfies Readonly<Record<string, MessageCode>>;
+
+function tooLittle(origin: string): 'too-short' | 'too-few' | 'too-small' {
+  if (origin === 'string') return 'too-short';
+  return origin === 'array' ? 'too-few' : 'too-small';
+}
+
+function tooMuch(origin: string): 'too-long' | 'too-many' | 'too-large' {
+  if (origin === 'string') return 'too-long';
+  return origin === 'array' ? 'too-many' : 'too-large';
+}
+
+/** In the notation of the file, whatever the language. */
 function describeValue(value: unknown): string {
   if (typeof value === 'string') return `"${value.length > 60 ? `${value.slice(0, 60)}…` : value}"`;
-  if (Array.isArray(value)) return 'a list';
-  if (value instanceof Date) return 'a date';
-  return typeof value === 'object' ? 'a table' : String(value);
+  if (Array.isArray(value)) return '[ … ]';
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '—' : value.toISOString();
+  return typeof value === 'object' ? '{ … }' : String(value);
 }
 
 function alternatives(values: readonly unknown[]): string {
   const texts = values.map((value) => (typeof value === 'string' ? `"${value}"` : String(value)));
-  return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}`;
+  return texts.join(', ');
 }
 
 function valueAt(value: unknown, path: KeyPath): unknown {
@@ -88,14 +114,16 @@ function valueAt(value: unknown, path: KeyPath): unknown {
   return inner;
 }
 
-function unknownKey(key: string, path: KeyPath, schema: z.core.$ZodType): string {
+function unknownKey(key: string, path: KeyPath, schema: z.core.$ZodType): Message {
   const known = schemasAt(schema, path).flatMap((inner) => Object.keys(shapeOf(inner)));
   const near = nearest(key, known);
-  if (near !== undefined) return `is not known here; did you mean "${near}"?`;
+  if (near !== undefined) return { code: 'key-misspelt', near };
   const elsewhere = homesOf(key, schema);
-  if (elsewhere.includes('')) return 'belongs at the top of the file, ahead of the first [table]';
-  if (elsewhere.length > 0) return `belongs in the table [${elsewhere.join('] or [')}]`;
-  return `is not known here; known are ${known.join(', ')}`;
+  if (elsewhere.includes('')) return { code: 'key-belongs-at-top' };
+  const tables = elsewhere.map((table) => `[${table}]`).join(', ');
+  return tables === ''
+    ? { code: 'key-unknown', known: known.join(', ') }
+    : { code: 'key-belongs-elsewhere', tables };
 }
 
 function nearest(key: string, known: readonly string[]): string | undefined {

@@ -1,13 +1,14 @@
 // Reads TOML into a validated value; whatever is wrong is reported with line, column and key, all of it at once.
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { z } from 'zod';
+import type { Message } from '../../control/messages.ts';
 import { InvalidFileError, type TextProblem } from './problem.ts';
-import { describeIssues, type KeyPath } from './schema-problems.ts';
+import { describeIssues, type KeyPath, type SchemaProblem } from './schema-problems.ts';
 
 const maximumLength = 256 * 1024;
 
 /** A further check: returns what is wrong, each with the path of the key it is about. */
-export type FurtherCheck<Value> = (value: Value) => readonly { path: KeyPath; message: string }[];
+export type FurtherCheck<Value> = (value: Value) => readonly SchemaProblem[];
 
 /**
  * The validated value of a TOML 1.0 text. `source` is what to call it in messages.
@@ -25,7 +26,7 @@ export function readToml<Schema extends z.ZodType>(
     ? (furtherCheck?.(result.data) ?? [])
     : describeIssues(result.error.issues, schema, document.value);
   if (found.length > 0) {
-    const problems = found.map(({ path, message }) => locate(document, path, message));
+    const problems = found.map(({ path, problem }) => locate(document, path, problem));
     throw new InvalidFileError(source, problems.sort(byPlace));
   }
   return result.data as z.output<Schema>;
@@ -46,7 +47,9 @@ type Table = { [key: string]: unknown };
 
 function parse(text: string, source: string): TomlDocument {
   if (text.length > maximumLength) {
-    throw new InvalidFileError(source, [{ message: `is larger than ${maximumLength / 1024} KiB` }]);
+    throw new InvalidFileError(source, [
+      { problem: { code: 'file-too-large', kibibytes: maximumLength / 1024 } },
+    ]);
   }
   let program: AST.TOMLProgram;
   try {
@@ -54,11 +57,11 @@ function parse(text: string, source: string): TomlDocument {
   } catch (error) {
     if (error instanceof ParseError) {
       throw new InvalidFileError(source, [
-        { ...syntaxErrorPlace(error, text), message: plainWords(error.message) },
+        { ...syntaxErrorPlace(error, text), problem: syntaxProblem(error.message) },
       ]);
     }
     if (error instanceof RangeError) {
-      throw new InvalidFileError(source, [{ message: 'is nested too deeply' }]);
+      throw new InvalidFileError(source, [{ problem: { code: 'nested-too-deeply' } }]);
     }
     throw error;
   }
@@ -78,9 +81,22 @@ function syntaxErrorPlace(error: ParseError, text: string): Place {
   return { line, column: (text.split('\n')[line - 1]?.trimEnd().length ?? 0) + 1 };
 }
 
-function plainWords(message: string): string {
-  return `this is not TOML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+/** The parser says what it met in English sentences of its own. */
+function syntaxProblem(message: string): Message {
+  const known = syntaxProblems.find(([sentence]) => sentence.test(message));
+  return { code: known?.[1] ?? 'toml-unexpected' };
 }
+
+const syntaxProblems = [
+  [/^Unterminated/, 'toml-unterminated'],
+  [/^Unspecified values/, 'toml-value-missing'],
+  [/^Expected equal/, 'toml-equals-missing'],
+  [/^Defining a key multiple times/, 'toml-key-twice'],
+  [/bare keys|dots? in keys|dots are|with a dot/, 'toml-key-invalid'],
+  [/date|time|Leading zeros|Underscores/, 'toml-number-invalid'],
+  [/newline|same line/, 'toml-line-break'],
+  [/code point|Control characters|escape sequence|quotes are/, 'toml-character-invalid'],
+] as const;
 
 function readTable(document: TomlDocument, node: AST.TOMLTable): void {
   let table = document.value;
@@ -142,12 +158,12 @@ function notePlace(document: TomlDocument, path: KeyPath, start: AST.Position): 
 }
 
 /** A missing key is reported at the table that lacks it. */
-function locate(document: TomlDocument, path: KeyPath, message: string): TextProblem {
+function locate(document: TomlDocument, path: KeyPath, problem: Message): TextProblem {
   let place: Place | undefined;
   for (let length = path.length; length > 0 && !place; length -= 1) {
     place = document.places.get(JSON.stringify(path.slice(0, length)));
   }
-  return { ...place, ...(path.length > 0 && { key: formatPath(path) }), message };
+  return { ...place, ...(path.length > 0 && { key: formatPath(path) }), problem };
 }
 
 function formatPath(path: KeyPath): string {

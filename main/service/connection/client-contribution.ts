@@ -42,7 +42,7 @@ export function clientContribution(profile: Profile, now: ClientConnectionNow): 
     protections: [
       {
         association: now.association,
-        label: `what ${profile.name} protects`,
+        label: { code: 'label-protects', profile: profile.name },
         local: [],
         remote: remote.ranges,
       },

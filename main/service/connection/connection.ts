@@ -17,8 +17,10 @@ import type { Authenticator } from '../agreement/authenticator.ts';
 import type { UnlockedKey } from '../cards/card-keys.ts';
 import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
+import type { StatedContribution } from '../tunnel/contribution.ts';
+import type { Conflict } from '../tunnel/overlap.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -26,13 +28,13 @@ import {
   idleConnection,
   stepConnection,
 } from './machine.ts';
+import { acceptPassword, type EapPassword } from './password.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
+import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
-export interface ConnectionSurroundings {
+export interface ConnectionSurroundings extends ReachSurroundings {
   readonly tunnel: Tunnel;
   readonly authenticator: Authenticator;
-  /** Addresses of the gateway's name, preferred first. `nameServers`: whom the computer asks outside the tunnel. */
-  resolve(name: string, nameServers: Tunnel['nameServers']): Promise<readonly IpAddress[]>;
   /** Throws CredentialError. */
   ikeConfiguration(
     profile: Profile,
@@ -40,6 +42,8 @@ export interface ConnectionSurroundings {
     localAddress: IpAddress | undefined,
     key?: UnlockedKey,
   ): IkeConfiguration;
+  /** Why the connection cannot have this beside the others. */
+  conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
@@ -72,6 +76,7 @@ export class Connection implements AgreementParty {
   readonly keepTrying: boolean;
   readonly #options: ConnectionOptions;
   readonly #surroundings: ConnectionSurroundings;
+  readonly #password: EapPassword | undefined;
   #model: ConnectionModel;
   #ike: ConnectionId | undefined;
   #reached: ReachableGateway | undefined;
@@ -112,6 +117,7 @@ export class Connection implements AgreementParty {
     this.#options = options;
     this.#carried = options.carried;
     this.#surroundings = surroundings;
+    this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
   }
 
@@ -136,7 +142,28 @@ export class Connection implements AgreementParty {
     return this.#carried;
   }
 
+  /** What it has of the tunnel now, or would have. */
+  get contribution(): StatedContribution {
+    return clientContribution(this.profile, this.#now);
+  }
+
+  get #now(): ClientConnectionNow {
+    const { everConnected, phase, attempts } = this.#model;
+    return {
+      association: this.association,
+      carried: this.#carried,
+      reached: this.#reached,
+      virtualAddresses: this.#virtualAddresses,
+      dnsServers: this.#dnsServers,
+      encapsulation: this.#encapsulation,
+      sealing: this.#childInstalled,
+      everConnected,
+      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
+    };
+  }
+
   up(): void {
+    this.#surroundings.tunnel.announce(this.contribution);
     this.#dispatch({ type: 'up' });
   }
 
@@ -220,6 +247,7 @@ export class Connection implements AgreementParty {
   /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
   abandon(): void {
     this.#abandoned = true;
+    this.#password?.forget();
     this.#undertaking += 1;
     this.#loseInterest();
     this.#stopKeeping();
@@ -246,6 +274,9 @@ export class Connection implements AgreementParty {
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
     return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
   }
+  password(...[kind, message]: Parameters<AgreementParty['password']>) {
+    return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
+  }
   async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
     if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
     try {
@@ -262,6 +293,10 @@ export class Connection implements AgreementParty {
     return { dns: [] };
   }
   established(details: IkeDetails): void {
+    acceptPassword(this.#password, (text) =>
+      this.#surroundings.log('warning', `${this.profile.name}: ${text}`),
+    );
+    if (this.#refuses({ virtualAddresses: details.virtualAddresses })) return;
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
     this.#dnsServers = details.dns;
@@ -273,6 +308,7 @@ export class Connection implements AgreementParty {
     direction: 'inbound' | 'outbound' | 'both',
   ): void {
     if (direction === 'inbound') return;
+    if (this.#refuses({ carried: child.remoteSelectors.map(({ addresses }) => addresses) })) return;
     this.#encapsulation = child.encapsulation;
     this.#localFamilies = new Set(child.localSelectors.map(({ addresses }) => addresses.first.family));
     const isNew = this.#learnSelectors(child.remoteSelectors);
@@ -295,8 +331,15 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
+    if (this.#model.phase === 'agreeing' && this.#password?.mayAskAgain(reason) === true) {
+      this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
+      return;
+    }
     const known = reason.code === 'dead-peer' ? this.#takeDoubt() : this.#takeSigningFailure(reason);
-    this.#dispatch({ type: 'closed', reason: known ?? nameSecret(reason, this.profile) });
+    this.#dispatch({
+      type: 'closed',
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+    });
   }
 
   // The state machine's effects.
@@ -392,9 +435,9 @@ export class Connection implements AgreementParty {
   async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
     const opening = this.#openTunnel();
     // A look-up may take long: what is protected is shut before.
-    const shutting = this.#namesGateway ? this.#contribute() : undefined;
+    const shutting = namesGateway(this.profile) ? this.#contribute() : undefined;
     shutting?.then(shut, shut);
-    const reaching = this.#reach();
+    const reaching = reachGateway(this.profile, this.#model.attempts, this.#surroundings);
     const [reached] = await Promise.allSettled([reaching, opening, shutting]);
     if (!isCurrent()) return;
     this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
@@ -403,19 +446,6 @@ export class Connection implements AgreementParty {
     shut();
     await opening;
     if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
-  }
-
-  get #namesGateway(): boolean {
-    return parseAddress(this.profile.gateway.address ?? '') === undefined;
-  }
-
-  /** With every attempt another one of the gateway's addresses comes first. */
-  async #reach(): Promise<ReachableGateway | undefined> {
-    const { tunnel } = this.#surroundings;
-    const addresses = await this.#resolveGateway();
-    const first = this.#model.attempts % Math.max(1, addresses.length);
-    const inOrder = [...addresses.slice(first), ...addresses.slice(0, first)];
-    return tunnel.firstReachable(inOrder, this.profile.gateway.port);
   }
 
   async #openTunnel(): Promise<void> {
@@ -428,28 +458,20 @@ export class Connection implements AgreementParty {
 
   async #contribute(): Promise<void> {
     try {
-      await this.#surroundings.tunnel.contribute(this.#contribution());
+      await this.#surroundings.tunnel.contribute(this.contribution);
     } catch (error) {
       throw new ConnectionProblem({ code: 'network-failed', detail: describe(error) });
     }
   }
 
-  async #resolveGateway(): Promise<readonly IpAddress[]> {
-    const name = this.profile.gateway.address ?? '';
-    try {
-      return await this.#surroundings.resolve(name, this.#surroundings.tunnel.nameServers);
-    } catch {
-      throw new ConnectionProblem({ code: 'name-not-resolved', name });
-    }
-  }
-
   async #agree(isCurrent: () => boolean): Promise<void> {
-    const { signal } = this.#interest;
-    // Before the gateway hears of us: it does not wait until somebody has typed a PIN.
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
+    if (this.#password !== undefined) await this.#password.ready();
+    if (!isCurrent()) return;
     const key = await this.#surroundings.authenticator.unlock(this.profile, {
       owner: this.owner,
       profile: this.profile.name,
-      signal,
+      signal: this.#interest.signal,
     });
     if (!isCurrent()) {
       key?.close();
@@ -516,12 +538,14 @@ export class Connection implements AgreementParty {
   }
 
   #forgetIke(): void {
+    this.#password?.exchangeEnded();
     this.#ike = undefined;
     this.#details = undefined;
     this.#childInstalled = false;
   }
 
   #clean(): void {
+    this.#password?.forget();
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
     this.#stopKeeping();
@@ -549,23 +573,20 @@ export class Connection implements AgreementParty {
 
   /** The tunnel follows what is known now. */
   #amend(): void {
-    this.#surroundings.tunnel.amend(this.#contribution()).catch((error: unknown) => {
+    this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
     });
   }
 
-  #contribution() {
-    const { everConnected, phase, attempts } = this.#model;
-    return clientContribution(this.profile, {
-      association: this.association,
-      carried: this.#carried,
-      reached: this.#reached,
-      virtualAddresses: this.#virtualAddresses,
-      dnsServers: this.#dnsServers,
-      encapsulation: this.#encapsulation,
-      sealing: this.#childInstalled,
-      everConnected,
-      failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
-    });
+  /** Closes what was agreed where it cannot be beside what another connection has. */
+  #refuses(agreed: Partial<ClientConnectionNow>): boolean {
+    const failure = this.#surroundings.conflict(
+      clientContribution(this.profile, { ...this.#now, ...agreed }),
+    );
+    if (failure === undefined) return false;
+    this.#surroundings.log('warning', `${this.profile.name}: ${failure.code} (${failure.other})`);
+    this.#releaseIke(false);
+    this.#dispatch({ type: 'closed', reason: failure });
+    return true;
   }
 }

@@ -10,7 +10,14 @@ import type {
   IkeDetails,
   IkeFailure,
 } from '../../engine/ike/contract.ts';
-import { type AddressPrefix, parseAddress, parsePrefix } from '../../engine/packet/address.ts';
+import {
+  type AddressPrefix,
+  type AddressRange,
+  everyAddress,
+  parseAddress,
+  parsePrefix,
+  prefixToRange,
+} from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import { AddressPool } from '../agreement/address-pool.ts';
@@ -90,13 +97,14 @@ export class Gateway {
     this.#undertaking += 1;
     const undertaking = this.#undertaking;
     this.#cancelRetry?.();
+    tunnel.announce(this.contribution);
     this.#enter('connecting', undefined);
     try {
       await tunnel.open('gateway');
       // Every peer's configuration is the same but for its association, which is put in when it comes.
       const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined);
       if (undertaking !== this.#undertaking) return;
-      await tunnel.contribute(this.#contribution());
+      await tunnel.contribute(this.contribution);
       if (undertaking !== this.#undertaking) return;
       this.#agreement.setResponder({
         ikeProposals: template.ikeProposals,
@@ -213,7 +221,7 @@ export class Gateway {
    */
   refresh(): void {
     if (this.#state !== 'connected' || this.#leaving) return;
-    this.#surroundings.tunnel.amend(this.#contribution()).catch((error: Error) => {
+    this.#surroundings.tunnel.amend(this.contribution).catch((error: Error) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${error.message}`);
     });
     this.#changed();
@@ -227,7 +235,10 @@ export class Gateway {
     this.#changed();
   }
 
-  #contribution(): StatedContribution {
+  /** What it has of the tunnel now, or would have. */
+  get contribution(): StatedContribution {
+    const { pool4, pool6, networks = [] } = this.profile.responder ?? { pool4: undefined, pool6: undefined };
+    const pools = [pool4, pool6].flatMap((text) => (text === undefined ? [] : [rangeOf(text)]));
     return {
       profile: this.profile.name,
       rows: this.profile.filter,
@@ -246,6 +257,11 @@ export class Gateway {
       virtualAddresses: [],
       dnsServers: [],
       mtu: this.profile.network.mtu,
+      gatewayRole: {
+        // Without a pool, a terminal speaks for whatever address it has.
+        reserved: pools.length > 0 ? pools : [everyAddress(4), everyAddress(6)],
+        offered: networks.map(rangeOf),
+      },
     };
   }
 }
@@ -275,13 +291,17 @@ class Peer implements AgreementParty, GatewayPeer {
   get protection(): Protection {
     return {
       association: this.association,
-      label: this.name,
+      label: { code: 'label-text', text: this.name },
       local: this.#local.map((selector) => selector.addresses),
       remote: this.#remote.map((selector) => selector.addresses),
     };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
     return this.#surroundings.authenticator.preSharedKey(this.#gateway.profile, remote);
+  }
+  /** A gateway's profile has a key of its own. */
+  password(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
   sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
     return this.#surroundings.authenticator.sign(this.#gateway.profile, scheme, data);
@@ -312,6 +332,10 @@ class Peer implements AgreementParty, GatewayPeer {
     this.#surroundings.log('info', `${this.#gateway.profile.name}: ${this.name} ${what} (${reason.code})`);
     this.#gateway.dismiss(this);
   }
+}
+
+function rangeOf(text: string): AddressRange {
+  return prefixToRange(prefixOf(text));
 }
 
 function prefixOf(text: string): AddressPrefix {

@@ -87,17 +87,27 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'prompt-cancelled',
+  'prompt-timed-out',
+  'networks-overlap',
+  'address-taken',
+  'defaults-differ',
 ]);
 
-/** Nothing gets better by trying again before somebody has done something. */
-const untilSomebodyActs = new Set<Failure['code']>([
+/** Until somebody puts the card in, or unblocks it. */
+const cardFailures = new Set<Failure['code']>([
   'card-missing',
   'card-removed',
   'card-blocked',
   'card-failed',
-  'prompt-cancelled',
-  'prompt-timed-out',
 ]);
+
+/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account or block a card. */
+function needsPerson(failure: Failure): boolean {
+  if (failure.code === 'authentication-failed') return failure.problem !== undefined;
+  if (cardFailures.has(failure.code)) return true;
+  return failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out';
+}
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
@@ -163,8 +173,9 @@ export function stepConnection(
     const refused = isRefusal(failure);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const comesBack = !untilSomebodyActs.has(failure.code) && attempts < refusalsBeforeFailed;
-    const goOn = succeeded ? !refused || comesBack : policy.keepTrying && !refused;
+    const goOn =
+      !needsPerson(failure) &&
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(
@@ -317,5 +328,5 @@ export function stepConnection(
 }
 
 function isRefusal(why: Failure | undefined): boolean {
-  return why !== undefined && (refusals.has(why.code) || untilSomebodyActs.has(why.code));
+  return why !== undefined && (refusals.has(why.code) || cardFailures.has(why.code));
 }

@@ -6,19 +6,24 @@ import type { CardDescription } from '../../keys/card/contract.ts';
 import { rangesOf, textsOf } from '../carried-networks.ts';
 import type { Log } from '../log.ts';
 import type { Profile } from '../profile/contract.ts';
+import type { StatedContribution } from '../tunnel/contribution.ts';
+import { type Conflict, conflictWith } from '../tunnel/overlap.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { WantedConnections } from '../wanted.ts';
 import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
 import { ConnectionProblem } from './problem.ts';
 
-export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel' | 'log'> &
+export type ManagerSurroundings = Omit<ConnectionSurroundings, 'tunnel' | 'log' | 'conflict'> &
   Omit<GatewaySurroundings, 'tunnel' | 'allocateAssociation' | 'log'> & {
     readonly tunnel: Tunnel;
     /** `owner`: whose connection it tells. */
     readonly log: Log;
     readonly wanted: WantedConnections;
   };
+
+/** Beside one another; there is no more in a person's day, and looking for overlaps compares each with each. */
+const mostConnections = 16;
 
 export class ConnectionManager {
   readonly #surroundings: ManagerSurroundings;
@@ -40,7 +45,9 @@ export class ConnectionManager {
 
   /**
    * Opens the profile's connection; where it had failed, anew, by the profile as it is now. `text`: the profile's file,
-   * remembered in case it is gone after a crash. Throws ControlError connection-exists.
+   * remembered in case it is gone after a crash. Nothing is changed where it throws ControlError: networks-overlap,
+   * address-taken or defaults-differ (who is up protects some of it already), gateway-first or connection-exists (of a
+   * gateway of ours), too-much.
    */
   up(profile: Profile, owner: number, keepTrying: boolean, text?: string): Connection | Gateway {
     const { wanted } = this.#surroundings;
@@ -49,12 +56,24 @@ export class ConnectionManager {
       if (existing instanceof Connection && existing.model.phase === 'backing-off') existing.retry();
       return existing;
     }
-    const other = this.#inTheWay().find((name) => name !== profile.name);
-    if (other !== undefined) throw new ControlError({ code: 'connection-exists', profile: other });
+    const opened =
+      profile.role === 'gateway'
+        ? this.#makeGateway(profile, owner)
+        : this.#makeConnection(profile, owner, keepTrying, existing);
+    this.#admit(opened);
     wanted.add({ profile: profile.name, owner, ...(text !== undefined && { text }) });
-    return profile.role === 'gateway'
-      ? this.#openGateway(profile, owner, existing)
-      : this.#openConnection(profile, owner, keepTrying, existing);
+    if (existing instanceof Gateway) existing.stopAnswering();
+    else if (existing?.model.phase === 'stopped') existing.abandon();
+    this.#connections.delete(profile.name);
+    this.#gateways.delete(profile.name);
+    if (opened instanceof Gateway) {
+      this.#gateways.set(profile.name, opened);
+      void opened.up();
+    } else {
+      this.#connections.set(profile.name, opened);
+      opened.up();
+    }
+    return opened;
   }
 
   /**
@@ -119,9 +138,9 @@ export class ConnectionManager {
   /** Links or addresses of the computer changed. */
   async networkChanged(): Promise<void> {
     const { tunnel } = this.#surroundings;
-    const underlayChanged = await tunnel.underlayChanged();
+    const changed = await tunnel.underlaysChanged();
     for (const connection of this.#connections.values()) {
-      if (underlayChanged || waitsForNetwork(connection)) connection.networkChanged();
+      if (changed.has(connection.profile.name) || waitsForNetwork(connection)) connection.networkChanged();
       else connection.doubt({ code: 'network-changed' });
     }
     await tunnel.refresh();
@@ -168,14 +187,38 @@ export class ConnectionManager {
     return { close: () => this.#listeners.delete(listener) };
   }
 
-  /** Those on their way down are not. */
-  #inTheWay(): readonly string[] {
-    const connections = this.connections.filter(({ model }) => model.phase !== 'cleaning');
-    const gateways = this.gateways.filter(({ leaving }) => !leaving);
-    return [...connections, ...gateways].map(({ profile }) => profile.name);
+  /** Throws ControlError where it cannot be beside what is up. */
+  #admit(candidate: Connection | Gateway): void {
+    const { name } = candidate.profile;
+    const others = this.#others(name);
+    if (others.length >= mostConnections) {
+      throw new ControlError({ code: 'too-much', limit: `${mostConnections} connections at a time` });
+    }
+    if (candidate instanceof Gateway) {
+      const gateway = others.find((other) => other instanceof Gateway);
+      if (gateway) throw new ControlError({ code: 'connection-exists', profile: gateway.profile.name });
+      const [client] = others;
+      if (client && this.#surroundings.tunnel.isForClients) {
+        throw new ControlError({ code: 'gateway-first', profile: name, other: client.profile.name });
+      }
+    }
+    const conflict = this.#conflictOf(candidate.contribution);
+    if (conflict !== undefined) throw new ControlError({ profile: name, ...conflict });
   }
 
-  #openConnection(
+  #conflictOf(candidate: StatedContribution): Conflict | undefined {
+    const others = this.#others(candidate.profile).map(({ contribution }) => contribution);
+    return conflictWith(candidate, others, this.#surroundings.tunnel.names);
+  }
+
+  /** All but that one and those that are on their way down. */
+  #others(name: string): readonly (Connection | Gateway)[] {
+    const connections = this.connections.filter(({ model }) => model.phase !== 'cleaning');
+    const gateways = this.gateways.filter(({ leaving }) => !leaving);
+    return [...connections, ...gateways].filter(({ profile }) => profile.name !== name);
+  }
+
+  #makeConnection(
     profile: Profile,
     owner: number,
     keepTrying: boolean,
@@ -184,7 +227,6 @@ export class ConnectionManager {
     const { wanted } = this.#surroundings;
     const { name } = profile;
     const stopped = former instanceof Connection && former.model.phase === 'stopped' ? former : undefined;
-    stopped?.abandon();
     const connection: Connection = new Connection(
       {
         profile,
@@ -199,26 +241,22 @@ export class ConnectionManager {
           wanted.networks.remember(profile, ranges);
         },
       },
-      { ...this.#surroundings, log: this.#logFor(owner) },
+      {
+        ...this.#surroundings,
+        log: this.#logFor(owner),
+        conflict: (contribution) => this.#conflictOf(contribution),
+      },
     );
-    this.#gateways.delete(name);
-    this.#connections.set(name, connection);
-    connection.up();
     return connection;
   }
 
-  #openGateway(profile: Profile, owner: number, former: Connection | Gateway | undefined): Gateway {
+  #makeGateway(profile: Profile, owner: number): Gateway {
     const surroundings = {
       ...this.#surroundings,
       allocateAssociation: () => this.#allocateAssociation(),
       log: this.#logFor(owner),
     };
-    if (former instanceof Gateway) former.stopAnswering();
-    const gateway = new Gateway(profile, owner, surroundings, () => this.#changed());
-    this.#connections.delete(profile.name);
-    this.#gateways.set(profile.name, gateway);
-    void gateway.up();
-    return gateway;
+    return new Gateway(profile, owner, surroundings, () => this.#changed());
   }
 
   #logFor(owner: number): ConnectionSurroundings['log'] {

@@ -1,19 +1,17 @@
 // From the user's rows, the profiles' rows and what the connections protect to the one table that the engine decides
 // by, and to what the computer must do around it: route into the adapter, keep shut, leave to the system's firewall.
-import {
-  type AddressPrefix,
-  type AddressRange,
-  everyAddress,
-  formatPrefix,
-} from '../../engine/packet/address.ts';
+
+import type { Message } from '../../control/messages.ts';
+import { type AddressPrefix, type AddressRange, formatPrefix } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
-import { FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
+import { describeRow, FilterRowError, parseRow } from '../../engine/policy/parse-row.ts';
 import { outsideDiscards, protectedRanges } from '../../engine/policy/protected.ts';
 import type { FilterRowText, PolicyAction, PolicyRow } from '../../engine/policy/row.ts';
 import type { DefaultRow, PolicyTable } from '../../engine/policy/table.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { FirewallRow } from '../../host/network.ts';
 import type { Contribution } from '../tunnel/contribution.ts';
+import { claimsOfOthers, everything, sharesOf, statingDefault, unionOf, withoutRemote } from './shares.ts';
 import type { UserRow } from './user-filter.ts';
 
 export interface FilterSources {
@@ -28,18 +26,20 @@ export interface CompiledFilter {
   readonly table: PolicyTable;
   /** The text of each row of the table that was written as one, by row id. */
   readonly texts: ReadonlyMap<string, FilterRowText>;
+  /** What a person calls those rows that nobody wrote. */
+  readonly labels: ReadonlyMap<string, Message>;
   /** Rows that could not be used, with the reason; the packets they are about are decided by the rest. */
-  readonly unusable: ReadonlyMap<string, string>;
-  /** What enters the adapter. */
+  readonly unusable: ReadonlyMap<string, Message>;
+  /** What enters the adapter: of connections that want it there. */
   readonly routed: readonly AddressPrefix[];
-  /** What PROTECT rows touch: leaves with the virtual address. */
+  /** What PROTECT rows touch, and what no gateway carries. */
   readonly protectedPrefixes: readonly AddressPrefix[];
+  /** The same by profile; nothing is two profiles'. */
+  readonly shares: ReadonlyMap<string, AddressSet>;
   /** What must not leave in the clear while the tunnel is down: of connections that fail closed. */
   readonly shut: readonly AddressPrefix[];
   readonly firewallRows: readonly FirewallRow[];
 }
-
-const everything = new AddressSet([everyAddress(4), everyAddress(6)]);
 
 export const defaultInsideId = 'default-inside';
 export const defaultOutsideId = 'default-outside';
@@ -48,12 +48,16 @@ export const defaultOutsideId = 'default-outside';
 export function compileFilter(sources: FilterSources): CompiledFilter {
   const written = writtenRows(sources);
   const usable = written.flatMap(({ row }) => (row === undefined ? [] : [row]));
-  const decided = [...usable, ...sources.contributions.flatMap(networkRows)];
+  const decided = [...usable, ...networkRowsOf(sources)];
   const rows = [...decided, ...sources.contributions.flatMap(uncarriedRows)];
-  const entering = enteringSet(rows, sources.contributions);
-  const closed = sources.contributions.some(({ failClosed }) => failClosed);
-  const captureAll = sources.contributions.some((contribution) => contribution.captureAll);
-  const routed = captureAll ? everything : entering;
+  const shares = sharesOf(rows, sources.contributions);
+  const sharesWhere = (chosen: (contribution: Contribution) => boolean): AddressSet =>
+    unionOf(sources.contributions.filter(chosen).map(({ profile }) => shares.get(profile)!));
+  const entering = unionOf([...shares.values()]);
+  // What passes by itself while its connection is down does so too where another one captures all.
+  const routed = sources.contributions.some((each) => each.captureAll && each.routed)
+    ? everything.subtract(sharesWhere(({ routed: isRouted, failClosed }) => !isRouted && !failClosed))
+    : sharesWhere((contribution) => contribution.routed);
   return {
     table: {
       version: sources.version,
@@ -62,14 +66,16 @@ export function compileFilter(sources: FilterSources): CompiledFilter {
       ...defaults(sources.contributions),
     },
     texts: new Map(written.map(({ id, text }) => [id, text])),
+    labels: labelsOf(sources.contributions),
     unusable: new Map(
       written.flatMap(({ id, problem }) => (problem === undefined ? [] : [[id, problem] as const])),
     ),
     routed: routed.toPrefixes(),
     protectedPrefixes: entering.toPrefixes(),
-    shut: closed ? entering.toPrefixes() : [],
+    shares,
+    shut: sharesWhere(({ failClosed }) => failClosed).toPrefixes(),
     // What is uncarried is shut anyway, and a row for it would stand ahead of DHCP and the resolvers.
-    firewallRows: sources.contributions.length === 0 ? [] : firewallRows(decided),
+    firewallRows: firewallRows(decided),
   };
 }
 
@@ -77,10 +83,13 @@ interface WrittenRow {
   readonly id: string;
   readonly text: FilterRowText;
   readonly row: PolicyRow | undefined;
-  readonly problem: string | undefined;
+  readonly problem: Message | undefined;
 }
 
-/** The user's rows, then each profile's own. */
+/**
+ * The user's rows, then each profile's own: these say nothing about what another profile protects, whichever of the
+ * two was connected first.
+ */
 function writtenRows({ userRows, contributions, names }: FilterSources): readonly WrittenRow[] {
   const associationOf = (profile: string | undefined): AssociationId | undefined =>
     contributions.find((contribution) => contribution.profile === profile)?.association;
@@ -94,40 +103,89 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
       };
     } catch (error) {
       if (!(error instanceof FilterRowError)) throw error;
-      return { id, text, row: undefined, problem: error.message };
+      return { id, text, row: undefined, problem: problemOf(error) };
     }
   };
   return [
     ...userRows.map(({ id, row }) => read(id, row, 'filter')),
-    ...contributions.flatMap(({ profile, rows }) =>
-      rows.map((text, index) => read(`${profile}-${index + 1}`, text, `profile ${profile}`)),
-    ),
+    ...contributions.flatMap(({ profile, rows }) => {
+      const others = claimsOfOthers(profile, contributions, names);
+      return rows.map((text, index) =>
+        narrowed(read(`${profile}-${index + 1}`, text, `profile ${profile}`), others),
+      );
+    }),
   ];
+}
+
+function narrowed(written: WrittenRow, others: AddressSet): WrittenRow {
+  if (written.row === undefined || written.row.action === 'PROTECT') return written;
+  const row = withoutRemote(written.row, others);
+  return { ...written, row, problem: row === undefined ? { code: 'protected-by-others' } : undefined };
+}
+
+/** What a profile's own row leaves to others, another one may protect. */
+function networkRowsOf({ contributions, names }: FilterSources): readonly PolicyRow[] {
+  return contributions.flatMap((contribution) => {
+    const others = claimsOfOthers(contribution.profile, contributions, names);
+    return networkRows(contribution).flatMap((row) => withoutRemote(row, others) ?? []);
+  });
+}
+
+/** What a person calls the row of that id: its note, what it says, or what it stands for. */
+export function labelOf(filter: CompiledFilter, id: string): Message {
+  const known = filter.labels.get(id);
+  if (known !== undefined) return known;
+  const text = filter.texts.get(id);
+  return { code: 'label-text', text: text?.note ?? (text === undefined ? id : describeRow(text)) };
+}
+
+function labelsOf(contributions: readonly Contribution[]): ReadonlyMap<string, Message> {
+  return new Map<string, Message>([
+    [defaultInsideId, { code: 'label-default-inside' }],
+    [defaultOutsideId, { code: 'label-default-outside' }],
+    ...contributions.flatMap(({ profile, protections }): [string, Message][] => [
+      [`${profile}-local-network`, { code: 'label-local-network' }],
+      [`${profile}-uncarried`, { code: 'label-uncarried', profile }],
+      ...protections.map(({ association, label }): [string, Message] => [
+        `${profile}-${protectId(association)}`,
+        label,
+      ]),
+    ]),
+  ]);
+}
+
+function protectId(association: AssociationId): string {
+  return `protect-${association}`;
+}
+
+/** A profile that is not connected protects nothing at present; that there is one was checked when the row was made. */
+function problemOf({ problem }: FilterRowError): Message {
+  return problem.code === 'protecting-profile-unknown'
+    ? { code: 'profile-not-connected', profile: problem.profile }
+    : problem;
 }
 
 /** What a connection protects, less what never leaves the link. */
 function networkRows({ profile, localNetwork, protections }: Contribution): readonly PolicyRow[] {
-  const local = networkRow(profile, 'local-network', 'the local network', 'BYPASS', localNetwork, {
+  const local = networkRow(profile, 'local-network', 'BYPASS', localNetwork, {
     allowInbound: true,
     origin: 'built-in',
   });
-  const shielded = protections.flatMap(({ association, label, local: own, remote }) =>
-    networkRow(profile, `protect-${association}`, label, 'PROTECT', remote, { association, local: own }),
+  const shielded = protections.flatMap(({ association, local: own, remote }) =>
+    networkRow(profile, protectId(association), 'PROTECT', remote, { association, local: own }),
   );
   return [...local, ...shielded];
 }
 
 /** What a connection should protect but cannot carry. */
 function uncarriedRows({ profile, uncarried }: Contribution): readonly PolicyRow[] {
-  const label = `what ${profile} should protect but its gateway does not carry`;
-  return networkRow(profile, 'uncarried', label, 'DISCARD', uncarried, {});
+  return networkRow(profile, 'uncarried', 'DISCARD', uncarried, {});
 }
 
 /** No row where there are no addresses: an empty list would match any. */
 function networkRow(
   profile: string,
   id: string,
-  label: string,
   action: PolicyAction,
   remote: readonly AddressRange[],
   change: Partial<PolicyRow>,
@@ -142,46 +200,27 @@ function networkRow(
     local: [],
     origin: `profile ${profile}`,
   };
-  return [{ id: `${profile}-${id}`, label, action, remote, ...common, ...change }];
-}
-
-/**
- * Destinations that a PROTECT row can match: those of the rows, less what an earlier row lets pass altogether. A default
- * that is not BYPASS is about everything that no row lets pass.
- */
-function enteringSet(rows: readonly PolicyRow[], contributions: readonly Contribution[]): AddressSet {
-  let passed = new AddressSet();
-  let entering = new AddressSet(contributions.flatMap(({ uncarried }) => uncarried));
-  for (const row of rows) {
-    const remote = row.remote.length === 0 ? everything : new AddressSet(row.remote);
-    const whole =
-      row.local.length === 0 &&
-      row.protocol === undefined &&
-      row.localPorts.length + row.remotePorts.length === 0;
-    if (row.action === 'PROTECT') entering = entering.union(remote.subtract(passed));
-    else if (row.action === 'BYPASS' && whole) passed = passed.union(remote);
-  }
-  const { defaultOutside } = defaults(contributions);
-  return defaultOutside.action === 'BYPASS' ? entering : everything.subtract(passed);
+  const whole = `${profile}-${id}`;
+  return [{ id: whole, label: whole, action, remote, ...common, ...change }];
 }
 
 function defaults(contributions: readonly Contribution[]): {
   defaultInside: DefaultRow;
   defaultOutside: DefaultRow;
 } {
-  const stated = contributions.find(({ defaultAction }) => defaultAction !== undefined);
+  const stated = statingDefault(contributions);
   const action = stated?.defaultAction;
   const association = action === 'PROTECT' ? (stated?.association ?? 0) : 0;
   return {
     defaultInside: {
       id: defaultInsideId,
-      label: 'default for protected destinations',
+      label: defaultInsideId,
       action: action ?? 'DISCARD',
       association,
     },
     defaultOutside: {
       id: defaultOutsideId,
-      label: 'default for all other destinations',
+      label: defaultOutsideId,
       action: action ?? 'BYPASS',
       association,
     },

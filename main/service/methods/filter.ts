@@ -1,4 +1,4 @@
-// `filter list|add|remove|explain`: the one table, whoever enforces a row, with its counters.
+// `filter list|explain`: the one table, whoever enforces a row, with its counters, and what it says about a packet.
 import { lookup } from 'node:dns/promises';
 import { ControlError } from '../../control/failure.ts';
 import type { MethodParameters } from '../../control/schema.ts';
@@ -13,11 +13,11 @@ import {
 import { hasPorts, isIcmp, parseProtocol, protocolName } from '../../engine/packet/protocol.ts';
 import type { FiveTuple } from '../../engine/path/data-plane.ts';
 import { explain as explainByTable } from '../../engine/policy/explain.ts';
-import { FilterRowError, formatRow, parseRow } from '../../engine/policy/parse-row.ts';
+import { formatRow } from '../../engine/policy/parse-row.ts';
 import type { PolicyAction } from '../../engine/policy/row.ts';
 import { selectorsContain } from '../../engine/policy/selector.ts';
 import type { HostNetwork } from '../../host/network.ts';
-import { namesOf } from '../filter/names.ts';
+import { labelOf } from '../filter/compile.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { spiText } from './associations.ts';
@@ -46,11 +46,11 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
   };
   const rows = filter.table.rows.map((row): FilterRow => {
     const profile = row.action === 'PROTECT' ? parts.profileOf(row.association) : undefined;
-    const { action, source, destination, protocol, sourcePorts, destinationPorts } =
+    const { action, source, destination, protocol, sourcePorts, destinationPorts, allowInbound, note } =
       filter.texts.get(row.id) ?? formatRow(row, profile);
     return {
       id: row.id,
-      label: row.label,
+      label: labelOf(filter, row.id),
       origin: row.origin,
       action,
       source,
@@ -58,7 +58,9 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
       protocol,
       ...(sourcePorts !== undefined && { sourcePorts }),
       ...(destinationPorts !== undefined && { destinationPorts }),
+      ...(allowInbound === true && { allowInbound }),
       ...(profile !== undefined && { profile }),
+      ...(note !== undefined && filter.texts.has(row.id) && { note }),
       hits: hitsOf(row.id),
       ...boundTo(tunnel, row.action, row.association),
       enforcedBy: inFirewall.has(row.id) ? 'firewall' : 'engine',
@@ -69,7 +71,8 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
     const text = filter.texts.get(id)!;
     return {
       id,
-      label: `not in force: ${problem}`,
+      label: labelOf(filter, id),
+      problem,
       origin: parts.userFilter.rows.some((row) => row.id === id) ? 'filter' : 'profile',
       ...text,
       hits: nothing,
@@ -80,7 +83,7 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
   const defaults = [filter.table.defaultInside, filter.table.defaultOutside].map(
     (row): FilterRow => ({
       id: row.id,
-      label: row.label,
+      label: labelOf(filter, row.id),
       origin: 'default',
       action: row.action,
       source: 'any',
@@ -91,40 +94,11 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
       removable: false,
     }),
   );
-  return { version: filter.table.version, rows: [...rows, ...idle, ...defaults] };
-}
-
-/** Throws ControlError row-invalid. The new table is in force when this resolves. */
-export async function addRow(
-  parts: FilterParts,
-  { row, position }: MethodParameters<'filter.add'>,
-): Promise<{ id: string }> {
-  const { tunnel, host, userFilter } = parts;
-  try {
-    parseRow(row, {
-      origin: 'filter',
-      names: namesOf(await host.terminal(), [], '', []),
-      associationOf: (profile) => (profile !== undefined && parts.profileExists(profile) ? 1 : undefined),
-    });
-  } catch (error) {
-    if (!(error instanceof FilterRowError)) throw error;
-    if (error.code === 'invalid') {
-      throw new ControlError({ code: 'row-invalid', field: error.field, detail: error.message });
-    }
-  }
-  const { id } = userFilter.add(row, position);
-  await tunnel.refresh();
-  return { id };
-}
-
-/** Throws ControlError row-not-found or row-not-removable. */
-export async function removeRow({ tunnel, userFilter }: FilterParts, id: string): Promise<void> {
-  if (!userFilter.remove(id)) {
-    const row = tunnel.state.filter.table.rows.find((candidate) => candidate.id === id);
-    if (row !== undefined) throw new ControlError({ code: 'row-not-removable', id, origin: row.origin });
-    throw new ControlError({ code: 'row-not-found', id });
-  }
-  await tunnel.refresh();
+  const own = new Set(parts.userFilter.rows.map(({ id }) => id));
+  const all = new Map([...rows, ...idle].map((row) => [row.id, row]));
+  const users = parts.userFilter.rows.flatMap(({ id }) => all.get(id) ?? []);
+  const others = [...rows, ...idle].filter(({ id }) => !own.has(id));
+  return { version: filter.table.version, rows: [...users, ...others, ...defaults] };
 }
 
 /** One explanation for each address of the destination's name. Throws ControlError. */
@@ -163,11 +137,16 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
     protocol: protocolName(packet.protocol),
     ...(ports && { sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }),
     action: found.action,
-    outcome: outcomeOf(tunnel, packet, found.action, found.association),
+    outcome: outcomeOf(tunnel, packet, found),
     rowId: found.id,
-    rowLabel: found.label,
+    rowLabel: labelOf(filter, found.id),
     origin: row?.origin ?? 'default',
-    reason: [found.words, ...found.passed.map(({ label, words }) => `not "${label}": ${words}`)].join('; '),
+    reason: found.reason,
+    passed: found.passed.map(({ id, difference }) => ({
+      rowId: id,
+      rowLabel: labelOf(filter, id),
+      difference,
+    })),
     ...(profile !== undefined && { profile }),
     ...(bound.spi !== undefined && { spi: bound.spi }),
     enforcedBy: enforcerOf(tunnel, packet, found.id),
@@ -175,19 +154,24 @@ function explainPacket({ tunnel, profileOf }: FilterParts, packet: FiveTuple): E
 }
 
 function enforcerOf(tunnel: Tunnel, { destination }: FiveTuple, rowId: string): Explanation['enforcedBy'] {
-  const { filter, interfaceName } = tunnel.state;
-  if (interfaceName === undefined) return 'nobody';
-  if (filter.routed.some((prefix) => rangeContains(prefixToRange(prefix), destination))) return 'engine';
-  return filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
+  const { filter, interfaceName, firewallInForce } = tunnel.state;
+  if (
+    interfaceName !== undefined &&
+    filter.routed.some((prefix) => rangeContains(prefixToRange(prefix), destination))
+  )
+    return 'engine';
+  return firewallInForce && filter.firewallRows.some(({ id }) => id === rowId) ? 'firewall' : 'nobody';
 }
 
 function outcomeOf(
   tunnel: Tunnel,
   { protocol, destination, destinationPort }: FiveTuple,
-  action: PolicyAction,
-  association: number,
+  { action, association, id }: { action: PolicyAction; association: number; id: string },
 ): Explanation['outcome'] {
-  if (tunnel.state.interfaceName === undefined) return 'not-in-force';
+  const { interfaceName, firewallInForce, filter } = tunnel.state;
+  // Without a connection the firewall has the user's rows all the same.
+  const byFirewall = firewallInForce && filter.firewallRows.some((row) => row.id === id);
+  if (interfaceName === undefined && !byFirewall) return 'not-in-force';
   if (action !== 'PROTECT') return action === 'BYPASS' ? 'passed' : 'dropped';
   const outbound = outboundOf(tunnel, association);
   if (outbound === undefined) return 'waits-for-agreement';
@@ -216,7 +200,11 @@ function protocolOf({ protocol, destinationPort }: MethodParameters<'filter.expl
   const text = protocol ?? (destinationPort === undefined ? 'icmp' : 'tcp');
   const number = parseProtocol(text);
   if (number === undefined) {
-    throw new ControlError({ code: 'row-invalid', field: 'protocol', detail: `"${text}" is no protocol` });
+    throw new ControlError({
+      code: 'row-invalid',
+      field: 'protocol',
+      problem: { code: 'protocol-unknown', text },
+    });
   }
   return number;
 }
@@ -240,7 +228,11 @@ async function sourceOf(
   if (source !== undefined) {
     const address = parseAddress(source);
     if (address === undefined) {
-      throw new ControlError({ code: 'row-invalid', field: 'source', detail: `"${source}" is no address` });
+      throw new ControlError({
+        code: 'row-invalid',
+        field: 'source',
+        problem: { code: 'address-invalid', text: source },
+      });
     }
     return address;
   }

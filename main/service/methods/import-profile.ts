@@ -15,8 +15,11 @@ export async function importForeignProfile(
     if (error instanceof CredentialError && error.problem.startsWith('passphrase-')) {
       throw new ControlError({ code: error.problem as 'passphrase-needed' | 'passphrase-wrong' });
     }
-    if (error instanceof ImportError || error instanceof CredentialError) {
-      throw new ControlError({ code: 'import-unsupported', detail: error.message });
+    if (error instanceof ImportError) {
+      throw new ControlError({ code: 'import-unsupported', problem: error.problem });
+    }
+    if (error instanceof CredentialError) {
+      throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
     }
     throw error;
   }

@@ -68,7 +68,7 @@ export class ProfileBook {
       const profile = this.#tryLoad(name);
       const state = stateOf(name);
       if (profile instanceof Error) {
-        return { name, role: 'client', authentication: 'psk', state, problem: describe(profile) };
+        return { name, role: 'client', authentication: 'psk', state, problem: firstProblem(profile) };
       }
       const { address } = profile.gateway;
       return {
@@ -115,7 +115,7 @@ export class ProfileBook {
         }
       } catch (error) {
         if (!(error instanceof CredentialError)) throw error;
-        throw new ControlError({ code: 'import-unsupported', detail: error.message });
+        throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
       } finally {
         for (const { bytes } of imported.credentials) bytes.fill(0);
       }
@@ -177,9 +177,8 @@ function decode(content: Uint8Array): string {
   return new TextDecoder().decode(content);
 }
 
-function describe(error: Error): string {
-  if (!(error instanceof ControlError) || error.failure.code !== 'profile-invalid') return error.message;
-  const [first] = error.failure.problems;
-  const place = first?.line === undefined ? '' : `line ${first.line}: `;
-  return `${place}${first?.key === undefined ? '' : `${first.key} `}${first?.message ?? 'invalid'}`;
+function firstProblem(error: Error): ProfileProblem {
+  const known = error instanceof ControlError && error.failure.code === 'profile-invalid';
+  const first = known ? error.failure.problems[0] : undefined;
+  return first ?? { problem: { code: 'file-unreadable', reason: error.message } };
 }

@@ -18,7 +18,7 @@ export function putSecret(
     store.put(kind, name, secret, { owner: caller.uid });
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error;
-    throw new ControlError({ code: 'secret-invalid', name, detail: error.message });
+    throw new ControlError({ code: 'secret-invalid', name, problem: error.detail });
   } finally {
     secret.fill(0);
   }
@@ -49,7 +49,7 @@ function mayTouch(store: CredentialStore, caller: Caller, name: string, method: 
 function uses({ authentication, peerAuthentication }: Profile, kind: CredentialKind, name: string): boolean {
   switch (kind) {
     case 'psk':
-      return authentication.method === 'psk' && authentication.secret === name;
+      return 'secret' in authentication && authentication.secret === name;
     case 'private-key':
       return authentication.method === 'certificate' && authentication.privateKey === name;
     case 'certificate':

@@ -4,6 +4,7 @@ import { formatAddress } from '../../engine/packet/address.ts';
 import { hasPorts, protocolName } from '../../engine/packet/protocol.ts';
 import type { PolicyAction } from '../../engine/policy/row.ts';
 import type { VerdictSample } from '../data/messages.ts';
+import { labelOf } from '../filter/compile.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 
 const kept = 1000;
@@ -23,7 +24,8 @@ export class VerdictTail {
 
   record({ direction, packet, verdict, rowId }: VerdictSample): void {
     this.#sequence += 1;
-    const { table } = this.#tunnel().state.filter;
+    const { filter } = this.#tunnel().state;
+    const { table } = filter;
     const rows = [...table.rows, table.defaultInside, table.defaultOutside];
     const row = rows.find(({ id }) => id === rowId);
     const dropReason = isAction(verdict) ? undefined : verdict;
@@ -40,7 +42,7 @@ export class VerdictTail {
       }),
       action: isAction(verdict) ? verdict : (row?.action ?? 'DISCARD'),
       ...(rowId !== undefined && { rowId }),
-      ...(row !== undefined && { rowLabel: row.label }),
+      ...(row !== undefined && { rowLabel: labelOf(filter, row.id) }),
       ...(dropReason !== undefined && { dropReason }),
     });
     if (this.#samples.length > kept) this.#samples.shift();

@@ -1,4 +1,6 @@
 // IKE identities (RFC 7296 section 3.5) to and from the texts of profiles and status, and when two of them match.
+import { englishOf } from '../../control/english.ts';
+import type { Message } from '../../control/messages.ts';
 import type { Identity } from '../../engine/ike/contract.ts';
 import { equalAddresses, formatAddress, parseAddress } from '../../engine/packet/address.ts';
 import {
@@ -8,9 +10,15 @@ import {
   NameTextError,
 } from '../../keys/credentials/distinguished-name.ts';
 
-/** The text says no identity; the message says why. */
+/** The text says no identity; `problem` says why. */
 export class IdentityTextError extends Error {
   override readonly name = 'IdentityTextError';
+  readonly problem: Message;
+
+  constructor(problem: Message) {
+    super(englishOf(problem));
+    this.problem = problem;
+  }
 }
 
 const maximumLength = 4096;
@@ -22,9 +30,9 @@ const maximumLength = 4096;
  */
 export function parseIdentity(text: string): Identity {
   const trimmed = text.trim();
-  if (trimmed === '') throw new IdentityTextError('is empty');
+  if (trimmed === '') throw new IdentityTextError({ code: 'identity-empty' });
   if (trimmed.length > maximumLength)
-    throw new IdentityTextError(`is longer than ${maximumLength} characters`);
+    throw new IdentityTextError({ code: 'identity-too-long', limit: maximumLength });
   if (trimmed.startsWith('@#')) return keyId(trimmed.slice(2));
   if (trimmed.startsWith('@@')) return email(trimmed.slice(2));
   if (trimmed.startsWith('@')) return domainName(trimmed.slice(1));
@@ -70,20 +78,19 @@ export function matchesIdentity(found: Identity, expected: Identity): boolean {
 function keyId(hexadecimal: string): Identity {
   const digits = hexadecimal.replace(/[: ]/g, '');
   if (digits === '' || !/^([0-9a-fA-F]{2})+$/.test(digits)) {
-    throw new IdentityTextError(`"@#${hexadecimal}" is no key id: "@#" and pairs of hexadecimal digits`);
+    throw new IdentityTextError({ code: 'key-id-invalid', text: `@#${hexadecimal}` });
   }
   return { type: 'key-id', value: Uint8Array.from(Buffer.from(digits, 'hex')) };
 }
 
 function email(text: string): Identity {
-  if (!/^[^\s@]+@[^\s@]+$/.test(text)) throw new IdentityTextError(`"${text}" is no e-mail address`);
+  if (!/^[^\s@]+@[^\s@]+$/.test(text)) throw new IdentityTextError({ code: 'email-invalid', text });
   return { type: 'email', value: text };
 }
 
 function domainName(text: string): Identity {
-  if (text.includes('*'))
-    throw new IdentityTextError(`"${text}": wildcards are not possible, name one gateway`);
-  if (!/^[^\s@=,/\p{Cc}]+$/u.test(text)) throw new IdentityTextError(`"${text}" is no name of a host`);
+  if (text.includes('*')) throw new IdentityTextError({ code: 'wildcard-refused', text });
+  if (!/^[^\s@=,/\p{Cc}]+$/u.test(text)) throw new IdentityTextError({ code: 'host-name-invalid', text });
   return { type: 'fqdn', value: text };
 }
 
@@ -91,7 +98,8 @@ function distinguishedName(text: string): Identity {
   try {
     return { type: 'distinguished-name', value: encodeName(text) };
   } catch (error) {
-    if (error instanceof NameTextError) throw new IdentityTextError(error.message);
+    if (error instanceof NameTextError)
+      throw new IdentityTextError({ code: 'distinguished-name-invalid', text });
     throw error;
   }
 }

@@ -1,13 +1,17 @@
 // Profiles of strongSwan's app for Android (.sswan, JSON) as profiles of ours, with the credentials that they bring.
 import { z } from 'zod';
+import { englishOf } from '../../control/english.ts';
+import type { Message } from '../../control/messages.ts';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
 import { formatCertificates } from '../../keys/credentials/pem.ts';
 import { openPkcs12 } from '../../keys/credentials/pkcs12.ts';
 import { type CredentialKind, systemAuthorities } from '../../keys/credentials/store.ts';
+import type { TextProblem } from '../configuration/problem.ts';
 import type { Profile } from './contract.ts';
-import { parseIdentity } from './identity.ts';
+import { IdentityTextError, parseIdentity } from './identity.ts';
 import { parseProfile, validateProfile } from './parse.ts';
 import {
   defaultEspProposals,
@@ -17,17 +21,17 @@ import {
   readEspProposals,
   readIkeProposals,
 } from './proposal.ts';
-import { profileNamePattern, profileNameRule } from './schema.ts';
+import { profileNamePattern } from './schema.ts';
 import { formatProfile } from './write.ts';
 
 export interface ImportedProfile {
   readonly name: string;
-  /** TOML, the remarks as comments at its top. */
+  /** TOML. */
   readonly text: string;
   /** To be stored under these names; the bytes of private keys are to be wiped then. */
   readonly credentials: readonly ImportedCredential[];
-  /** What was left out or decided, and what to do next; for a person. */
-  readonly remarks: readonly string[];
+  /** What was left out or decided, and what to do next. */
+  readonly remarks: readonly Message[];
 }
 
 export interface ImportedCredential {
@@ -36,9 +40,15 @@ export interface ImportedCredential {
   readonly bytes: Uint8Array;
 }
 
-/** The file cannot be taken over; the message says why. */
+/** The file cannot be taken over; `problem` says why. */
 export class ImportError extends Error {
   override readonly name = 'ImportError';
+  readonly problem: TextProblem;
+
+  constructor(problem: Message, place: Omit<TextProblem, 'problem'> = {}) {
+    super(englishOf(problem));
+    this.problem = { ...place, problem };
+  }
 }
 
 export interface ImportOptions {
@@ -59,13 +69,12 @@ export async function importStrongSwan(
   const source = read(content);
   refuseType(source.type);
   const name = options.name ?? nameFrom(source.name);
-  if (!profileNamePattern.test(name)) throw new ImportError(`"${name}": ${profileNameRule}`);
+  if (!profileNamePattern.test(name)) throw new ImportError({ code: 'profile-name-invalid', text: name });
   const draft: Draft = { name, source, remarks: [], credentials: [] };
   const authorities = await takeCredentials(draft, options.passphrase);
   const profile = toProfile(draft, authorities);
   noteWhatIsLeftOut(draft);
-  const remarks = [`Imported from the strongSwan profile "${source.name}".`, ...draft.remarks];
-  const text = formatProfile(profile, remarks);
+  const text = formatProfile(profile);
   checkOwnText(text, name);
   return { name, text, credentials: draft.credentials, remarks: draft.remarks };
 }
@@ -73,13 +82,13 @@ export async function importStrongSwan(
 /** What came from the file is checked like what a person writes. */
 function checkOwnText(text: string, name: string): void {
   const [problem] = validateProfile(text, name);
-  if (problem) throw new ImportError(`${problem.key ?? 'the profile'}: ${problem.message}`);
+  if (problem) throw new ImportError(problem.problem, problem.key === undefined ? {} : { key: problem.key });
 }
 
 interface Draft {
   readonly name: string;
   readonly source: Source;
-  readonly remarks: string[];
+  readonly remarks: Message[];
   readonly credentials: ImportedCredential[];
 }
 
@@ -126,22 +135,23 @@ function read(content: Uint8Array): Source {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
   } catch {
-    throw new ImportError('this is no .sswan file: it is not JSON in UTF-8');
+    throw new ImportError({ code: 'import-not-json' });
   }
   const result = sourceSchema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new ImportError(`this is no .sswan file: ${problems.slice(0, 3).join('; ')}`);
+  const keys = [...new Set(result.error.issues.map((issue) => issue.path.join('.')))].slice(0, 5).join(', ');
+  throw new ImportError({ code: 'import-keys-wrong', keys });
 }
 
+const byPassword = 'ikev2-eap';
+
 function refuseType(type: string): void {
-  if (type === 'ikev2-cert') return;
-  if (type.includes('eap')) {
-    throw new ImportError(
-      `profiles of the type "${type}" log in by EAP, which is not supported yet; ask for one with a certificate (ikev2-cert)`,
-    );
-  }
-  throw new ImportError(`profiles of the type "${type}" are not supported; "ikev2-cert" is`);
+  if (type === 'ikev2-cert' || type === byPassword) return;
+  throw new ImportError({
+    code: 'import-type-unsupported',
+    type,
+    supported: `ikev2-cert, ${byPassword}`,
+  });
 }
 
 /** "Büro Zürich" becomes "buro-zurich". */
@@ -156,9 +166,10 @@ async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined)
   const { name, source, remarks, credentials } = draft;
   const authorities: Uint8Array[] = [];
   if (source.remote.cert !== undefined) authorities.push(decodeCertificate(source.remote.cert));
-  if (source.local?.p12 !== undefined) {
+  if (source.type === byPassword) remarks.push({ code: 'remark-password-asked' });
+  else if (source.local?.p12 !== undefined) {
     const file = decodeBase64(source.local.p12, 'local.p12');
-    const opened = await openPkcs12(file, `the key of "${source.name}"`, passphrase);
+    const opened = await openPkcs12(file, passphrase);
     credentials.push({ kind: 'private-key', name, bytes: opened.privateKey });
     credentials.push({
       kind: 'certificate',
@@ -167,29 +178,29 @@ async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined)
     });
     if (authorities.length === 0) authorities.push(...opened.authorities);
   } else {
-    remarks.push(
-      `The file brings no certificate of yours: store the certificate and its private key under the name "${name}".`,
-    );
+    remarks.push({ code: 'remark-store-certificate', name });
   }
   if (authorities.length > 0) {
     credentials.push({ kind: 'authority', name, bytes: Buffer.from(formatCertificates(authorities)) });
   }
   if (source.remote.cert !== undefined) return [name];
-  remarks.push(
-    'The file does not say who may vouch for the gateway: the authorities of this computer may. Name the right one in "authorities" if you know it.',
-  );
+  remarks.push({ code: 'remark-authorities-unknown' });
   return authorities.length > 0 ? [name, systemAuthorities] : [systemAuthorities];
 }
 
 function decodeCertificate(text: string): Uint8Array {
   const der = decodeBase64(text, 'remote.cert');
-  if (!parseCertificate(der)) throw new ImportError('remote.cert is no certificate that can be read');
+  if (!parseCertificate(der)) {
+    throw new ImportError({ code: 'import-certificate-unreadable' }, { key: 'remote.cert' });
+  }
   return der;
 }
 
 function decodeBase64(text: string, key: string): Uint8Array {
   const plain = text.replace(/\s/g, '');
-  if (plain === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) throw new ImportError(`${key} is not base64`);
+  if (plain === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) {
+    throw new ImportError({ code: 'import-not-base64' }, { key });
+  }
   return new Uint8Array(Buffer.from(plain, 'base64'));
 }
 
@@ -207,7 +218,7 @@ function toProfile(draft: Draft, authorities: readonly string[]): Profile {
     ...base,
     gateway: { address, port: source.remote.port ?? 500, identity: identity(source.remote.id, 'remote.id') },
     local: { identity: identity(source.local?.id, 'local.id') },
-    authentication: { method: 'certificate', certificate: name, privateKey: name, authorities },
+    authentication: authentication(source, name, authorities),
     peerAuthentication: { method: 'certificate', authorities },
     ike: {
       ...base.ike,
@@ -228,13 +239,25 @@ function toProfile(draft: Draft, authorities: readonly string[]): Profile {
   };
 }
 
+function authentication(
+  { type, local }: Source,
+  name: string,
+  authorities: readonly string[],
+): Profile['authentication'] {
+  if (type !== byPassword) return { method: 'certificate', certificate: name, privateKey: name, authorities };
+  const userName = local?.eap_id ?? local?.id;
+  if (userName === undefined) throw new ImportError({ code: 'import-keys-wrong', keys: 'local.eap_id' });
+  return { method: 'eap', identity: userName, secret: undefined, methods: eapMethods, authorities };
+}
+
 function identity(text: string | undefined, key: string): string | undefined {
   if (text === undefined || text === '') return undefined;
   try {
     parseIdentity(text);
     return text;
   } catch (error) {
-    throw new ImportError(`${key}: ${error instanceof Error ? error.message : ''}`);
+    if (!(error instanceof IdentityTextError)) throw error;
+    throw new ImportError(error.problem, { key });
   }
 }
 
@@ -248,16 +271,14 @@ function proposals<Proposal>(
   try {
     const { proposals: found, unsupported } = reader(text, true);
     if (unsupported.length > 0) {
-      remarks.push(`Of ${key} "${text}", ${unsupported.join(', ')} is not supported and was left out.`);
+      remarks.push({ code: 'remark-proposal-parts', key, text, parts: unsupported.join(', ') });
     }
     if (found.length <= maximumProposals) return found;
-    remarks.push(
-      `${key} "${text}" stands for ${found.length} proposals; the first ${maximumProposals} were taken.`,
-    );
+    remarks.push({ code: 'remark-proposals-cut', key, text, count: found.length, taken: maximumProposals });
     return found.slice(0, maximumProposals);
   } catch (error) {
     if (!(error instanceof ProposalTextError)) throw error;
-    remarks.push(`${key}: ${error.message}. All that we have is offered instead.`);
+    remarks.push({ code: 'remark-proposals-unusable', key, text });
     return undefined;
   }
 }
@@ -267,7 +288,7 @@ const maximumProposals = 24;
 function prefixes({ remarks }: Draft, texts: readonly string[] | undefined, key: string): string[] {
   return (texts ?? []).flatMap((text) => {
     if (parsePrefix(text)) return [text];
-    remarks.push(`${key}: "${text}" is no prefix and was left out.`);
+    remarks.push({ code: 'remark-not-a-prefix', key, text });
     return [];
   });
 }
@@ -278,13 +299,7 @@ function filterRows(draft: Draft, subnets: readonly string[]): FilterRowText[] {
   const rows: FilterRowText[] = [];
   const excluded = prefixes(draft, split?.excluded, 'split-tunneling.excluded');
   for (const destination of excluded) {
-    rows.push({
-      source: 'terminal',
-      destination,
-      protocol: 'any',
-      action: 'BYPASS',
-      note: 'excluded from the tunnel',
-    });
+    rows.push({ source: 'terminal', destination, protocol: 'any', action: 'BYPASS' });
   }
   for (const [key, family, everything] of [
     ['block-ipv4', 4, '0.0.0.0/0'],
@@ -295,8 +310,7 @@ function filterRows(draft: Draft, subnets: readonly string[]): FilterRowText[] {
     for (const destination of sealed) {
       rows.push({ source: 'terminal', destination, protocol: 'any', action: 'PROTECT', profile: draft.name });
     }
-    const note = `no IPv${family} past the tunnel`;
-    rows.push({ source: 'terminal', destination: everything, protocol: 'any', action: 'DISCARD', note });
+    rows.push({ source: 'terminal', destination: everything, protocol: 'any', action: 'DISCARD' });
   }
   return rows;
 }
@@ -304,14 +318,12 @@ function filterRows(draft: Draft, subnets: readonly string[]): FilterRowText[] {
 function noteWhatIsLeftOut({ source, remarks }: Draft): void {
   const servers = (source['dns-servers'] ?? []).filter((server) => parseAddress(server));
   if (servers.length > 0) {
-    remarks.push(
-      `The DNS servers ${servers.join(', ')} were left out: those that the gateway names are used.`,
-    );
+    remarks.push({ code: 'remark-name-servers', servers: servers.join(', ') });
   }
   if (source.remote.revocation !== undefined) {
-    remarks.push('Whether certificates were revoked (remote.revocation) is not checked.');
+    remarks.push({ code: 'remark-revocation', key: 'remote.revocation' });
   }
   if (source.apps !== undefined || source['excluded-apps'] !== undefined) {
-    remarks.push('The choice of apps was left out: the tunnel serves the whole computer.');
+    remarks.push({ code: 'remark-apps' });
   }
 }

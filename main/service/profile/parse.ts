@@ -3,11 +3,11 @@ import { parsePrefix } from '../../engine/packet/address.ts';
 import type { Lifetime } from '../../engine/sa/parameters.ts';
 import { toFilterRow } from '../configuration/filter-row.ts';
 import { InvalidFileError, type TextProblem } from '../configuration/problem.ts';
-import type { KeyPath } from '../configuration/schema-problems.ts';
+import type { SchemaProblem } from '../configuration/schema-problems.ts';
 import { readToml } from '../configuration/toml.ts';
 import type { Profile } from './contract.ts';
 import { defaultEspProposals, defaultIkeProposals, readEspProposals, readIkeProposals } from './proposal.ts';
-import { type ProfileTable, profileNamePattern, profileNameRule, profileSchema } from './schema.ts';
+import { type ProfileTable, profileNamePattern, profileSchema } from './schema.ts';
 
 /** Rekeying begins at this part of the lifetime. */
 const softPart = 0.9;
@@ -18,7 +18,7 @@ const softPart = 0.9;
  */
 export function parseProfile(text: string, name: string, source = `${name}.toml`): Profile {
   if (!profileNamePattern.test(name)) {
-    throw new InvalidFileError(source, [{ message: `"${name}": ${profileNameRule}` }]);
+    throw new InvalidFileError(source, [{ problem: { code: 'profile-name-invalid', text: name } }]);
   }
   const table = readToml(text, profileSchema, source, furtherProblems);
   return toProfile(table, name);
@@ -93,20 +93,30 @@ function toAuthentication(table: ProfileTable['authentication']): Profile['authe
   switch (table.method) {
     case 'psk':
       return { method: 'psk', secret: table.secret };
-    case 'certificate': {
-      const { certificate, private_key: privateKey, authorities } = table;
-      return { method: 'certificate', certificate, privateKey: privateKey ?? certificate, authorities };
-    }
+    case 'certificate':
+      return {
+        method: 'certificate',
+        certificate: table.certificate,
+        privateKey: table.private_key ?? table.certificate,
+        authorities: table.authorities,
+      };
     case 'card': {
       const { on_card_removal: onRemoval, keep_hours: keepHours, subject, issuer, ...rest } = table;
       return { ...rest, subject, issuer, onRemoval, keepHours };
     }
+    case 'eap':
+      return {
+        method: 'eap',
+        identity: table.identity,
+        secret: table.secret,
+        methods: table.methods,
+        authorities: table.authorities,
+      };
   }
 }
 
-function peerMethod(table: ProfileTable): 'psk' | 'certificate' {
-  const own = table.authentication.method;
-  return table.peer_authentication.method ?? (own === 'card' ? 'certificate' : own);
+function peerMethod({ authentication, peer_authentication: peer }: ProfileTable): 'psk' | 'certificate' {
+  return peer.method ?? (authentication.method === 'psk' ? 'psk' : 'certificate');
 }
 
 function toLifetime(esp: ProfileTable['esp']): Lifetime {
@@ -121,39 +131,37 @@ function toLifetime(esp: ProfileTable['esp']): Lifetime {
 }
 
 /** What only the whole can tell. */
-function furtherProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+function furtherProblems(table: ProfileTable): SchemaProblem[] {
   return [
     ...(table.role === 'client' ? clientProblems(table) : gatewayProblems(table)),
     ...peerProblems(table),
     ...cardProblems(table),
     ...(table.lockdown && table.when_down === 'bypass'
-      ? [{ path: ['lockdown'], message: 'contradicts when_down = "bypass"' }]
+      ? [{ path: ['lockdown'], problem: { code: 'lockdown-contradicts' } } as const]
       : []),
   ];
 }
 
-function clientProblems({ gateway, responder }: ProfileTable): { path: KeyPath; message: string }[] {
-  const problems = [];
+function clientProblems({ gateway, responder }: ProfileTable): SchemaProblem[] {
+  const problems: SchemaProblem[] = [];
   if (gateway.address === undefined) {
-    problems.push({
-      path: ['gateway', 'address'],
-      message: 'is missing: the name or address of the gateway',
-    });
+    problems.push({ path: ['gateway', 'address'], problem: { code: 'gateway-address-missing' } });
   }
-  if (responder) problems.push({ path: ['responder'], message: 'goes with role = "gateway" only' });
+  if (responder) problems.push({ path: ['responder'], problem: { code: 'responder-for-gateways' } });
   return problems;
 }
 
-function gatewayProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+function gatewayProblems(table: ProfileTable): SchemaProblem[] {
   const { gateway, responder, local, authentication } = table;
-  const problems = [];
+  const problems: SchemaProblem[] = [];
   if (local.identity === undefined && authentication.method === 'psk') {
-    const message = 'is missing: the identity that clients know this gateway by';
-    problems.push({ path: ['local', 'identity'], message });
+    problems.push({ path: ['local', 'identity'], problem: { code: 'gateway-identity-missing' } });
+  }
+  if (authentication.method === 'eap') {
+    problems.push({ path: ['authentication', 'method'], problem: { code: 'eap-for-clients' } });
   }
   if (gateway.address !== undefined) {
-    const message = 'is for clients; a gateway waits for them, and [local] identity says who it is';
-    problems.push({ path: ['gateway', 'address'], message });
+    problems.push({ path: ['gateway', 'address'], problem: { code: 'address-for-clients' } });
   }
   for (const [key, family] of [
     ['pool4', 4],
@@ -161,44 +169,35 @@ function gatewayProblems(table: ProfileTable): { path: KeyPath; message: string 
   ] as const) {
     const pool = responder?.[key];
     if (pool === undefined || parsePrefix(pool)?.address.family === family) continue;
-    problems.push({ path: ['responder', key], message: `should be a prefix of IPv${family} addresses` });
+    problems.push({ path: ['responder', key], problem: { code: 'pool-family-wrong', family } });
   }
   return problems;
 }
 
-function cardProblems({ role, authentication }: ProfileTable): { path: KeyPath; message: string }[] {
+function cardProblems({ role, authentication }: ProfileTable): SchemaProblem[] {
   if (authentication.method !== 'card') return [];
-  const problems = [];
+  const problems: SchemaProblem[] = [];
   if (role === 'gateway') {
-    const message = '"card" is for clients: nobody types the PIN of a gateway';
-    problems.push({ path: ['authentication', 'method'], message });
+    problems.push({ path: ['authentication', 'method'], problem: { code: 'card-for-clients' } });
   }
   if (authentication.slot === '9c' && authentication.pin === 'once') {
-    const message = '"once" does not go with slot "9c", which wants the PIN for each signature';
-    problems.push({ path: ['authentication', 'pin'], message });
+    problems.push({ path: ['authentication', 'pin'], problem: { code: 'pin-once-with-9c' } });
   }
   return problems;
 }
 
-function peerProblems(table: ProfileTable): { path: KeyPath; message: string }[] {
+function peerProblems(table: ProfileTable): SchemaProblem[] {
   const { authentication, peer_authentication: peer } = table;
   if (peerMethod(table) === 'psk') {
     return authentication.method === 'psk'
       ? []
-      : [
-          {
-            path: ['peer_authentication', 'method'],
-            message: '"psk" needs [authentication] method = "psk", too',
-          },
-        ];
+      : [{ path: ['peer_authentication', 'method'], problem: { code: 'peer-psk-needs-psk' } }];
   }
   const own = authentication.method === 'psk' ? [] : authentication.authorities;
   if ((peer.authorities ?? own).length > 0) return [];
   const path =
-    authentication.method === 'psk'
-      ? ['peer_authentication', 'authorities']
-      : ['authentication', 'authorities'];
-  const message =
-    'names nobody who may vouch for the peer: give the stored authorities, or "system" for those of the computer';
-  return [{ path, message }];
+    authentication.method !== 'psk'
+      ? ['authentication', 'authorities']
+      : ['peer_authentication', 'authorities'];
+  return [{ path, problem: { code: 'authorities-missing' } }];
 }

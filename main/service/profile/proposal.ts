@@ -1,10 +1,18 @@
 // Proposals in the notation that strongSwan's users know, "aes256gcm16-prfsha384-ecp256", to and from the engine's.
+import { englishOf } from '../../control/english.ts';
+import type { Message } from '../../control/messages.ts';
 import type { EspProposal, IkeEncryption, IkeGroup, IkePrf, IkeProposal } from '../../engine/ike/contract.ts';
 import type { EspAlgorithm } from '../../engine/sa/parameters.ts';
 
-/** The text says no proposal that we can make; the message says why. */
+/** The text says no proposal that we can make; `problem` says why. */
 export class ProposalTextError extends Error {
   override readonly name = 'ProposalTextError';
+  readonly problem: Message;
+
+  constructor(problem: Message) {
+    super(englishOf(problem));
+    this.problem = problem;
+  }
 }
 
 export interface ProposalReading<Proposal> {
@@ -22,9 +30,13 @@ export function readIkeProposals(text: string, lenient = false): ProposalReading
   const { found, unsupported } = classify(text, ikeWords, lenient);
   const { encryption, integrity, prf, group } = found;
   if (encryption.length === 0)
-    throw new ProposalTextError(`"${text}" names no cipher that can be used for IKE`);
+    throw new ProposalTextError({
+      code: 'proposal-without-cipher',
+      text,
+      known: wordsFor(ikeWords.encryption),
+    });
   if (group.length === 0)
-    throw new ProposalTextError(`"${text}" needs a group: curve25519, ecp256 or modp2048`);
+    throw new ProposalTextError({ code: 'proposal-without-group', text, known: wordsFor(ikeWords.group) });
   const proposals = encryption.flatMap((cipher): IkeProposal[] => {
     const aead = cipher.endsWith('gcm-16');
     if (!aead && !integrity.includes('sha256')) return [];
@@ -39,7 +51,7 @@ export function readIkeProposals(text: string, lenient = false): ProposalReading
     );
   });
   if (proposals.length === 0) {
-    throw new ProposalTextError(`"${text}" needs an integrity algorithm with AES-CBC: sha256`);
+    throw new ProposalTextError({ code: 'proposal-without-integrity', text });
   }
   return { proposals, unsupported };
 }
@@ -49,9 +61,11 @@ export function readEspProposals(text: string, lenient = false): ProposalReading
   const { found, unsupported } = classify(text, espWords, lenient);
   const { encryption, group } = found;
   if (encryption.length === 0) {
-    throw new ProposalTextError(
-      `"${text}" names no cipher that can be used for ESP: aes256gcm16, aes128gcm16 or chacha20poly1305`,
-    );
+    throw new ProposalTextError({
+      code: 'proposal-without-cipher',
+      text,
+      known: wordsFor(espWords.encryption),
+    });
   }
   const groups = group.length > 0 ? group : ['none'];
   const proposals = encryption.flatMap((cipher) =>
@@ -139,7 +153,7 @@ export const defaultEspProposals: readonly EspProposal[] = readEspProposals(
 
 function classify(text: string, words: Readonly<Record<Kind, Words>>, lenient: boolean) {
   const parts = text.trim().toLowerCase().replace(/!$/, '').split('-');
-  if (parts.length > maximumWords) throw new ProposalTextError('has too many parts');
+  if (parts.length > maximumWords) throw new ProposalTextError({ code: 'proposal-too-long' });
   const found: Record<Kind, string[]> = { encryption: [], integrity: [], prf: [], group: [] };
   const unsupported: string[] = [];
   for (const part of parts) {
@@ -149,15 +163,21 @@ function classify(text: string, words: Readonly<Record<Kind, Words>>, lenient: b
     else if (!found[kind].includes(words[kind].get(part)!)) found[kind].push(words[kind].get(part)!);
   }
   if (unsupported.length > 0 && !lenient)
-    throw new ProposalTextError(unknownWord(text, unsupported[0]!, words));
+    throw new ProposalTextError({
+      code: 'proposal-part-unknown',
+      part: unsupported[0]!,
+      text,
+      known: wordsFor(...Object.values(words)),
+    });
   return { found, unsupported };
 }
 
-function unknownWord(text: string, word: string, words: Readonly<Record<Kind, Words>>): string {
-  const known = Object.values(words).flatMap((each) =>
+/** The first word for each algorithm: "aes256gcm16, aes128gcm16, …". */
+function wordsFor(...words: readonly Words[]): string {
+  const known = words.flatMap((each) =>
     [...new Map([...each].reverse().map(([a, b]) => [b, a])).values()].reverse(),
   );
-  return `"${word}" in "${text}" is not supported; known are ${known.join(', ')}`;
+  return known.join(', ');
 }
 
 function impliedPrfs(cipher: string, integrity: readonly string[]): readonly string[] {

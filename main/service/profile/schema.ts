@@ -1,8 +1,11 @@
 // What may stand in a profile's TOML file, with the defaults. docs/PROFILE.md explains each key.
 import { z } from 'zod';
+import type { Message } from '../../control/messages.ts';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import { encodeName } from '../../keys/credentials/distinguished-name.ts';
 import { filterTables } from '../configuration/filter-row.ts';
+import { problemIssue } from '../configuration/schema-problems.ts';
 import { IdentityTextError, parseIdentity } from './identity.ts';
 import {
   formatEspProposal,
@@ -14,8 +17,6 @@ import {
 
 /** Profile names are file names and interface labels: short, plain, in small letters. */
 export const profileNamePattern = /^[a-z0-9][a-z0-9_.-]{0,31}$/;
-export const profileNameRule =
-  'a profile name has 1 to 32 small letters, digits and - _ . and begins with a letter or digit';
 
 const maximumSeconds = 30 * 86_400;
 /** More do not fit in a first message that no path fragments. */
@@ -27,29 +28,24 @@ const hostOrAddress = z
   .check((context) => {
     if (parseAddress(context.value) || /^(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(context.value))
       return;
-    context.issues.push(
-      custom(context.value, `"${context.value}" is neither the name of a host nor an address`),
-    );
+    context.issues.push(problemIssue(context.value, { code: 'host-invalid', text: context.value }));
   });
 const identity = z.string().check((context) => {
   try {
     parseIdentity(context.value);
   } catch (error) {
     if (!(error instanceof IdentityTextError)) throw error;
-    context.issues.push(custom(context.value, error.message));
+    context.issues.push(problemIssue(context.value, error.problem));
   }
 });
-const credentialName = z
-  .string()
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,126}$/u, 'the name of a stored credential');
+const credentialName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,126}$/u, 'credential-name-needed');
 const prefix = z.string().check((context) => {
   if (parsePrefix(context.value)) return;
-  const hint = context.value.includes('/') ? ' (are bits set behind its length?)' : '';
-  context.issues.push(custom(context.value, `"${context.value}" is no prefix like "10.1.0.0/16"${hint}`));
+  context.issues.push(problemIssue(context.value, prefixProblem(context.value)));
 });
 const address = z.string().check((context) => {
   if (parseAddress(context.value)) return;
-  context.issues.push(custom(context.value, `"${context.value}" is no IP address`));
+  context.issues.push(problemIssue(context.value, { code: 'address-invalid', text: context.value }));
 });
 const seconds = (minimum: number) => z.number().int().min(minimum).max(maximumSeconds);
 const amount = z.number().int().min(1000).max(Number.MAX_SAFE_INTEGER);
@@ -64,6 +60,21 @@ const certificateAuthentication = z.strictObject({
   private_key: credentialName.optional(),
   authorities: z.array(credentialName).max(64).default([]),
 });
+const eapAuthentication = z.strictObject({
+  method: z.literal('eap'),
+  identity: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[^\p{Cc}]*$/u, 'user-name-needed'),
+  secret: credentialName.optional(),
+  methods: z
+    .array(z.enum(eapMethods))
+    .min(1)
+    .max(eapMethods.length)
+    .default([...eapMethods]),
+  authorities: z.array(credentialName).max(64).default([]),
+});
 
 const distinguishedName = z
   .string()
@@ -71,11 +82,8 @@ const distinguishedName = z
   .check((context) => {
     try {
       encodeName(context.value);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      context.issues.push(
-        custom(context.value, `is no distinguished name like "CN=alice, O=Example": ${reason}`),
-      );
+    } catch {
+      context.issues.push(problemIssue(context.value, { code: 'name-invalid', text: context.value }));
     }
   });
 const cardAuthentication = z.strictObject({
@@ -96,7 +104,7 @@ export const profileSchema = z.strictObject({
   retry: z.boolean().default(false),
   networks: z
     .union([z.enum(['everything', 'gateway']), z.array(prefix).min(1).max(256)], {
-      error: (issue) => unionMessage(issue.input),
+      error: 'networks-invalid',
     })
     .default('gateway'),
   virtual_address: z.boolean().default(true),
@@ -119,6 +127,7 @@ export const profileSchema = z.strictObject({
     secretAuthentication,
     certificateAuthentication,
     cardAuthentication,
+    eapAuthentication,
   ]),
   peer_authentication: z
     .strictObject({
@@ -168,7 +177,7 @@ function proposals(read: (text: string) => readonly string[]) {
         read(context.value);
       } catch (error) {
         if (!(error instanceof ProposalTextError)) throw error;
-        context.issues.push(custom(context.value, error.message));
+        context.issues.push(problemIssue(context.value, error.problem));
       }
     });
   const tooMany = (texts: readonly string[]): boolean =>
@@ -177,7 +186,11 @@ function proposals(read: (text: string) => readonly string[]) {
     .array(text)
     .min(1)
     .max(maximumProposals)
-    .refine((texts) => !tooMany(texts), { error: `stands for more than ${maximumProposals} proposals` })
+    .check((context) => {
+      if (!tooMany(context.value)) return;
+      const problem = { code: 'proposals-too-many', limit: maximumProposals } as const;
+      context.issues.push(problemIssue(context.value, problem));
+    })
     .optional();
 }
 
@@ -189,17 +202,6 @@ function countOf(text: string, read: (text: string) => readonly string[]): numbe
   }
 }
 
-function unionMessage(input: unknown): string {
-  const wrong = Array.isArray(input)
-    ? input.find((each) => typeof each !== 'string' || !parsePrefix(each))
-    : undefined;
-  if (typeof wrong === 'string') {
-    const hint = wrong.includes('/') ? ' (are bits set behind its length?)' : '';
-    return `"${wrong}" is no prefix like "10.1.0.0/16"${hint}`;
-  }
-  return 'may be "everything", "gateway" or a list of prefixes like ["10.1.0.0/16"]';
-}
-
-function custom(input: unknown, message: string) {
-  return { code: 'custom' as const, input, message };
+function prefixProblem(text: string): Message {
+  return { code: text.includes('/') ? 'prefix-bits' : 'prefix-invalid', text };
 }

@@ -1,5 +1,6 @@
 // A profile as the text of a file that a person can read and change: only what differs from the defaults.
 import { stringify, type TomlTable } from 'smol-toml';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { toFilterTable } from '../configuration/filter-row.ts';
 import type { CardAuthentication, Profile } from './contract.ts';
 import { parseProfile } from './parse.ts';
@@ -11,12 +12,11 @@ import {
 } from './proposal.ts';
 
 /**
- * TOML that parseProfile reads back to an equal profile. `remarks` become comments at the top, one line each. Lifetimes
- * are written by their hard limits; soft ones are always 90 % of them.
+ * TOML that parseProfile reads back to an equal profile. Lifetimes are written by their hard limits; soft ones are always
+ * 90 % of them.
  */
-export function formatProfile(profile: Profile, remarks: readonly string[] = []): string {
-  const comments = remarks.map((remark) => `# ${remark.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}\n`).join('');
-  return `${comments}${comments === '' ? '' : '\n'}${stringify(toTable(profile))}\n`;
+export function formatProfile(profile: Profile): string {
+  return `${stringify(toTable(profile))}\n`;
 }
 
 function toTable(profile: Profile): TomlTable {
@@ -86,6 +86,18 @@ function plainest(profile: Profile): Profile {
 function authenticationTable({ authentication }: Profile): TableDraft {
   if (authentication.method === 'psk') return { method: 'psk', secret: authentication.secret };
   if (authentication.method === 'card') return cardTable(authentication);
+  if (authentication.method === 'eap') {
+    const { identity, secret, methods } = authentication;
+    const usual =
+      methods.length === eapMethods.length && methods.every((each, at) => each === eapMethods[at]);
+    return {
+      method: 'eap',
+      identity,
+      secret,
+      methods: usual ? undefined : [...methods],
+      authorities: authentication.authorities.length === 0 ? undefined : [...authentication.authorities],
+    };
+  }
   const { certificate, privateKey, authorities } = authentication;
   return {
     method: 'certificate',

@@ -3,12 +3,14 @@ import { innerMtu } from '../../engine/esp/format.ts';
 import {
   type AddressRange,
   type Endpoint,
+  everyAddress,
   formatAddress,
   formatPrefix,
   type IpAddress,
   parseAddress,
   parsePrefix,
   prefixToRange,
+  rangeContains,
 } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { TranslationSources } from '../../engine/path/data-plane.ts';
@@ -41,6 +43,18 @@ export function underlayOf(contributions: readonly StatedContribution[]): Underl
   return contributions.find(({ underlay }) => underlay !== undefined)?.underlay;
 }
 
+/** Each link by which a gateway is reached, the one towards the Internet first: what passes by leaves by that one. */
+export function underlayLinks(
+  contributions: readonly StatedContribution[],
+  terminal: TerminalInformation,
+): readonly string[] {
+  const names = contributions.flatMap(({ underlay }) => underlay?.interfaceName ?? []);
+  const towardsInternet = new Set([terminal.defaultLink4, terminal.defaultLink6]);
+  return [...new Set(names)].sort(
+    (one, other) => Number(towardsInternet.has(other)) - Number(towardsInternet.has(one)),
+  );
+}
+
 /** True where something enters the adapter; what answers it then arrives on the link and is the adapter's too. */
 export function isRouted({ contributions }: Composition): boolean {
   return contributions.some(({ routed }) => routed);
@@ -61,7 +75,8 @@ export function failClosedConfiguration(
     tappedPrefixes: tapped ? filter.routed.map(formatPrefix) : [],
     underlayPorts: localPorts ?? [],
     gateways: gateways.map(({ address }) => formatAddress(address)),
-    gatewayPort: gateways[0]?.port,
+    gatewayPorts: [...new Set(gateways.map(({ port }) => port))],
+    answersAnyone: contributions.some(({ gatewayRole }) => gatewayRole !== undefined),
     nameServers: resolvers,
     virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses.map(formatAddress)),
     allowLocalNetwork: contributions.every(({ allowLocalNetwork }) => allowLocalNetwork),
@@ -71,61 +86,121 @@ export function failClosedConfiguration(
     routingTable: configuration.routingTable,
     rulePriority: configuration.rulePriority,
     discardRows: filter.firewallRows,
-    lockdown: contributions.some(({ lockdown }) => lockdown),
+    lockdown: lockdownPrefixes(composition),
     tableName: configuration.firewallTable,
   };
 }
 
+/** Of the profiles that ask for it alone: the others' block ends with this start of the computer. */
+function lockdownPrefixes({ contributions, filter }: Composition): readonly string[] | undefined {
+  const asking = contributions.filter(({ lockdown }) => lockdown);
+  if (asking.length === 0) return undefined;
+  return asking.flatMap(({ profile }) => filter.shares.get(profile)!.toPrefixes()).map(formatPrefix);
+}
+
 /** undefined: nothing enters the adapter. */
-export function tunnelConfiguration(composition: Composition, mtu: number): TunnelConfiguration | undefined {
+export function tunnelConfiguration(
+  composition: Composition,
+  mtu: number,
+  terminal: TerminalInformation,
+): TunnelConfiguration | undefined {
   if (!isRouted(composition)) return undefined;
   const { contributions, filter, configuration } = composition;
+  const sources = routeSources(composition, terminal);
+  const capturesAll = contributions.some(({ captureAll, routed }) => captureAll && routed);
   return {
     interfaceName: configuration.interfaceName,
     mtu,
     addresses: contributions.flatMap(({ virtualAddresses }) =>
       virtualAddresses.map((address) => `${formatAddress(address)}/${address.family === 4 ? 32 : 128}`),
     ),
-    routedPrefixes: filter.routed.map(formatPrefix),
-    protectedPrefixes: filter.protectedPrefixes.map(formatPrefix),
+    routedPrefixes: [
+      ...new Set([
+        ...(capturesAll ? filter.routed.map(formatPrefix) : []),
+        ...sources.map(({ prefix }) => prefix),
+      ]),
+    ],
+    sources,
     mark: configuration.mark,
     routingTable: configuration.routingTable,
     rulePriority: configuration.rulePriority,
   };
 }
 
-/** undefined: the computer's own resolvers. */
+/** What is protected, each prefix with the address that its packets should leave from. */
+function routeSources(
+  { contributions, filter, configuration }: Composition,
+  terminal: TerminalInformation,
+): TunnelConfiguration['sources'] {
+  const own = realLinks(terminal, configuration.interfaceName).flatMap((text) => addressOf(text) ?? []);
+  return contributions
+    .filter(({ routed }) => routed)
+    .flatMap(({ profile, virtualAddresses, gatewayRole }) => {
+      const offered = own.filter((address) =>
+        gatewayRole?.offered.some((range) => rangeContains(range, address)),
+      );
+      const candidates = [...virtualAddresses, ...offered];
+      return filter.shares
+        .get(profile)!
+        .toPrefixes()
+        .map((prefix) => {
+          const source = candidates.find(({ family }) => family === prefix.address.family);
+          return { prefix: formatPrefix(prefix), source: source && formatAddress(source) };
+        });
+    });
+}
+
+/**
+ * Of all connections that offer name servers, the one that protects everything, else the one that was brought up first:
+ * who is asked for a name hears of it, so no other one's servers stand behind. undefined: the computer's own resolvers.
+ */
 export function dnsConfiguration({
   contributions,
   configuration,
 }: Composition): DnsConfiguration | undefined {
-  const servers = contributions.flatMap(({ dnsServers }) => dnsServers.map(formatAddress));
-  if (servers.length === 0) return undefined;
-  return { interfaceName: configuration.interfaceName, servers, searchDomains: [] };
+  const offering = contributions.filter(({ dnsServers }) => dnsServers.length > 0);
+  const chosen = offering.find(protectsEverything) ?? offering[0];
+  if (chosen === undefined) return undefined;
+  return {
+    interfaceName: configuration.interfaceName,
+    servers: chosen.dnsServers.map(formatAddress),
+    searchDomains: [],
+  };
+}
+
+/** Of either IP version. */
+function protectsEverything({ protections, uncarried }: StatedContribution): boolean {
+  const all = new AddressSet([...protections.flatMap(({ remote }) => remote), ...uncarried]);
+  return ([4, 6] as const).some((family) => new AddressSet([everyAddress(family)]).subtract(all).isEmpty);
 }
 
 export function translationSources(
   contributions: readonly StatedContribution[],
   terminal: TerminalInformation,
 ): TranslationSources {
-  const virtual = contributions.flatMap(({ virtualAddresses }) => virtualAddresses);
   const link = underlayOf(contributions)?.interfaceName;
   return {
-    virtual4: virtual.find((address) => address.family === 4),
-    virtual6: virtual.find((address) => address.family === 6),
+    virtual: contributions.flatMap(({ association, virtualAddresses }) =>
+      association === undefined
+        ? []
+        : ([4, 6] as const).flatMap((family) => {
+            const address = virtualAddresses.find((each) => each.family === family);
+            return address === undefined ? [] : [{ association, address }];
+          }),
+    ),
     link4: addressOfLink(terminal, terminal.defaultLink4 ?? link, 4),
     link6: addressOfLink(terminal, terminal.defaultLink6 ?? link, 6),
   };
 }
 
-/** Of the inner packets, bytes: what was wished, else what fits the links below. */
+/** Of the inner packets, bytes: the least of what each connection wishes, or else of what fits the link below it. */
 export function tunnelMtu(contributions: readonly StatedContribution[]): number {
-  const wished = contributions.map(({ mtu }) => mtu).find((mtu) => mtu !== undefined);
-  if (wished !== undefined) return wished;
-  const fitting = contributions.flatMap(({ underlay, encapsulation = 'udp' }) =>
-    underlay === undefined ? [] : [innerMtu(underlay.mtu, underlay.family, encapsulation)],
-  );
-  return fitting.length === 0 ? mtuOverUnknownLink : Math.max(smallestMtu, Math.min(...fitting));
+  const fitting = contributions.flatMap(({ mtu, underlay, encapsulation = 'udp' }) => {
+    if (mtu !== undefined) return [mtu];
+    if (underlay === undefined) return [];
+    return [Math.max(smallestMtu, innerMtu(underlay.mtu, underlay.family, encapsulation))];
+  });
+  return fitting.length === 0 ? mtuOverUnknownLink : Math.min(...fitting);
 }
 
 /** With the local network: what the system's firewall lets pass by the tunnel too, since the two must agree. */
@@ -162,10 +237,15 @@ function addressOfLink(
 ): IpAddress | undefined {
   const link = terminal.links.find((candidate) => candidate.name === name);
   for (const text of link?.addresses ?? []) {
-    const address = parseAddress(text.split('/')[0]!);
+    const address = addressOf(text);
     const linkLocal =
       address?.family === 6 && address.bytes[0] === 0xfe && (address.bytes[1]! & 0xc0) === 0x80;
     if (address?.family === family && !linkLocal) return address;
   }
   return undefined;
+}
+
+/** "192.0.2.7/24" without its length. */
+function addressOf(text: string): IpAddress | undefined {
+  return parseAddress(text.split('/')[0]!);
 }

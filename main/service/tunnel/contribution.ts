@@ -1,5 +1,6 @@
 // What one connection contributes to the tunnel that all connections of the service share: filter rows, addresses,
 // names servers, and what must stay shut. The tunnel composes the contributions and applies the difference.
+import type { Message } from '../../control/messages.ts';
 import type { AddressRange, Endpoint, IpAddress } from '../../engine/packet/address.ts';
 import type { FilterRowText, PolicyAction } from '../../engine/policy/row.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
@@ -35,6 +36,15 @@ export interface Contribution {
   readonly dnsServers: readonly IpAddress[];
   /** Inner packet size, bytes; undefined: whatever fits the link. */
   readonly mtu: number | undefined;
+  /** Of a gateway of ours; absent for a client. */
+  readonly gatewayRole?: GatewayRole | undefined;
+}
+
+export interface GatewayRole {
+  /** What its peers may come to have: nobody else's, also while none of them is there. */
+  readonly reserved: readonly AddressRange[];
+  /** What peers may reach: an own address in it is the one to speak to them from. */
+  readonly offered: readonly AddressRange[];
 }
 
 /** What a connection states; the local network is the tunnel's to know. */
@@ -53,7 +63,7 @@ export interface Underlay {
 export interface Protection {
   readonly association: AssociationId;
   /** What a person reads in `filter list`. */
-  readonly label: string;
+  readonly label: Message;
   /** Empty: any. */
   readonly local: readonly AddressRange[];
   readonly remote: readonly AddressRange[];

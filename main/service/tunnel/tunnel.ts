@@ -5,23 +5,20 @@ import {
   type AddressRange,
   type Endpoint,
   formatAddress,
-  formatPrefix,
   type IpAddress,
 } from '../../engine/packet/address.ts';
+import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { HostNetwork, TerminalInformation } from '../../host/network.ts';
 import type { ServiceConfiguration } from '../configuration/configuration.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
+import { AppliedComposition } from './applied.ts';
 import {
   type Composition,
-  dnsConfiguration,
-  failClosedConfiguration,
   gatewaysOf,
-  isRouted,
   translationSources,
-  tunnelConfiguration,
   tunnelMtu,
   underlayOf,
   withLocalNetwork,
@@ -46,15 +43,23 @@ export interface TunnelState {
   readonly mtu: number | undefined;
   readonly virtualAddresses: readonly IpAddress[];
   readonly filter: CompiledFilter;
-  /** What should be protected, but no gateway carries. */
-  readonly uncarried: readonly AddressRange[];
-  /** Protected destinations are shut on every other link. */
-  readonly failClosed: boolean;
-  /** What is protected enters the adapter, where it leaves sealed or not at all. */
-  readonly routed: boolean;
+  /** The rows that the firewall enforces are in it. */
+  readonly firewallInForce: boolean;
   /** The link by which the gateways are reached; undefined as long as it is not known, and for a gateway. */
   readonly underlayInterface: string | undefined;
   readonly gateways: readonly IpAddress[];
+}
+
+/** What of it is one profile's. */
+export interface TunnelPart {
+  /** What should be protected. */
+  readonly share: AddressSet;
+  /** Of that, what no gateway carries. */
+  readonly uncarried: readonly AddressRange[];
+  /** Its destinations are shut on every other link. */
+  readonly failClosed: boolean;
+  /** What it protects enters the adapter, where it leaves sealed or not at all. */
+  readonly routed: boolean;
 }
 
 /** A gateway's address that there is a way to, and that way. */
@@ -63,25 +68,15 @@ export interface ReachableGateway {
   readonly underlay: Underlay;
 }
 
-/** What was applied last, as text; absent where nothing is. */
-interface Applied {
-  /** `shuts`: there are prefixes that it drops. */
-  failClosed?: { readonly text: string; readonly shuts: boolean };
-  tunnel?: string;
-  dns?: string;
-  bypass?: string;
-}
-
-/** Stands for something applied that no wish equals. */
-const unknown = 'unknown';
-
 export class Tunnel {
   readonly #surroundings: TunnelSurroundings;
   readonly #contributions = new Map<string, StatedContribution>();
   #changes: Promise<void> = Promise.resolve();
   #session: TunnelSession | undefined;
-  /** Replaced when the session ends, so that what is still under way for the old one is not taken for the new one's. */
-  #applied: Applied = {};
+  #role: 'client' | 'gateway' = 'client';
+  readonly #applied: AppliedComposition;
+  /** What an earlier service left shut stays so, although nothing here says it. */
+  #keepsEarlier = false;
   #filter: CompiledFilter;
   #filterVersion = 0;
   /** Asked anew when something changed. */
@@ -89,11 +84,10 @@ export class Tunnel {
   #latestTerminal: TerminalInformation | undefined;
   #preparedDataThread: ReturnType<SessionMachinery['prepareDataThread']> | undefined;
   #mtu: number | undefined;
-  /** What the computer asked before its resolvers were changed: needed to find the gateway again by its name. */
-  #resolvers: readonly string[] = [];
 
   constructor(surroundings: TunnelSurroundings) {
     this.#surroundings = surroundings;
+    this.#applied = new AppliedComposition(surroundings.host, () => surroundings.nameServers());
     this.#filter = compileFilter({
       version: 0,
       userRows: surroundings.userFilter.rows,
@@ -114,18 +108,35 @@ export class Tunnel {
       mtu: this.#mtu,
       virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
       filter: this.#filter,
-      uncarried: contributions.flatMap(({ uncarried }) => uncarried),
-      failClosed: this.#applied.failClosed?.shuts ?? false,
-      routed: this.#applied.tunnel !== undefined,
+      firewallInForce: this.#applied.hasFirewall,
       underlayInterface: underlayOf(contributions)?.interfaceName,
       gateways: gatewaysOf(contributions).map(({ address }) => address),
     };
   }
 
+  partOf(profile: string): TunnelPart {
+    return {
+      share: this.#filter.shares.get(profile) ?? new AddressSet(),
+      uncarried: this.#contributions.get(profile)?.uncarried ?? [],
+      failClosed: this.#applied.shut.has(profile),
+      routed: this.#applied.routed.has(profile),
+    };
+  }
+
+  /** What the names in filter rows stand for. */
+  get names(): ReadonlyMap<string, readonly AddressRange[]> {
+    const contributions = [...this.#contributions.values()];
+    return namesOf(
+      this.#latestTerminal,
+      gatewaysOf(contributions),
+      this.#surroundings.configuration.interfaceName,
+      contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
+    );
+  }
+
   /** Whom to ask for a gateway's address; `replaced`: the computer asks others now, inside the tunnel. */
   get nameServers(): { readonly servers: readonly string[]; readonly replaced: boolean } {
-    const replaced = this.#applied.dns !== undefined;
-    return { servers: replaced ? this.#resolvers : this.#surroundings.nameServers(), replaced };
+    return this.#applied.nameServers;
   }
 
   /** Loads what the next `open` needs, so that it is quick. */
@@ -134,17 +145,44 @@ export class Tunnel {
     this.#preparedDataThread ??= machinery.prepareDataThread(secrets);
   }
 
-  /** Adapter and sockets, as a role needs them; does nothing where they are open. */
+  /**
+   * States a connection's part before anything is done for it: whatever another one applies until then is right for
+   * this one too.
+   */
+  announce(contribution: StatedContribution): void {
+    this.#contributions.set(contribution.profile, contribution);
+  }
+
+  /** What an earlier service left shut is nobody's here: it stays until somebody says down. */
+  keepEarlier(): void {
+    this.#keepsEarlier = true;
+  }
+
+  /** The sockets that are open, or would be, are those of a client alone. */
+  get isForClients(): boolean {
+    return this.#session !== undefined && this.#role === 'client';
+  }
+
+  /**
+   * Adapter and sockets; does nothing where they are open. A gateway's sockets serve clients beside it, not the other
+   * way round: rejects where they are open for clients alone.
+   */
   open(role: 'client' | 'gateway'): Promise<void> {
     this.#terminal = this.#surroundings.host.terminal();
     this.#terminal.catch(() => undefined);
     return this.#enqueue(async () => {
-      if (this.#session !== undefined) return;
+      if (this.#session !== undefined) {
+        if (role === 'gateway' && this.#role === 'client')
+          throw new Error('its sockets are those of a client');
+        return;
+      }
       this.prepare();
       const prepared = this.#preparedDataThread!;
       this.#preparedDataThread = undefined;
       const { configuration, secrets, machinery, listener } = this.#surroundings;
-      const session = await TunnelSession.open(role, configuration, secrets, prepared, machinery, {
+      const answers = [...this.#contributions.values()].some(({ gatewayRole }) => gatewayRole !== undefined);
+      this.#role = role === 'gateway' || answers ? 'gateway' : 'client';
+      const session = await TunnelSession.open(this.#role, configuration, secrets, prepared, machinery, {
         ...listener,
         failed: (error) => {
           if (this.#session === session) this.#sessionEnded();
@@ -216,20 +254,32 @@ export class Tunnel {
     return undefined;
   }
 
-  /** True where the way to a gateway is no longer the one that the sockets use. */
-  async underlayChanged(): Promise<boolean> {
+  /** The profiles whose way to the gateway is no longer the one that the sockets use. */
+  async underlaysChanged(): Promise<ReadonlySet<string>> {
     const { host, configuration } = this.#surroundings;
-    for (const { gateway, underlay } of [...this.#contributions.values()]) {
+    const changed = new Set<string>();
+    for (const { profile, gateway, underlay } of [...this.#contributions.values()]) {
       if (gateway === undefined || underlay === undefined) continue;
       const now = await host.routeTo(formatAddress(gateway.address), configuration.mark);
-      if (now?.interfaceName !== underlay.interfaceName || now.source !== underlay.source) return true;
+      if (now?.interfaceName !== underlay.interfaceName || now.source !== underlay.source)
+        changed.add(profile);
     }
-    return false;
+    return changed;
   }
 
   /** The service stops: names and routes are put back, what must stay shut stays shut. Rejects as `withdraw` does. */
   abandon(): Promise<void> {
-    return this.#enqueue(() => this.#takeBackAll());
+    return this.#enqueue(async () => {
+      await this.#takeBackAll();
+      // The user's rows hold while the service runs, as they do for what it lets through.
+      if (this.#contributions.size === 0 && this.#applied.hasFirewall) await this.#applied.removeFailClosed();
+    });
+  }
+
+  /** Somebody took back all that was applied; what is wanted without a connection is applied again. */
+  applyAnew(): Promise<void> {
+    this.#applied.forget();
+    return this.refresh();
   }
 
   async #apply(): Promise<void> {
@@ -238,18 +288,17 @@ export class Tunnel {
     const terminal = await this.#terminal;
     this.#latestTerminal = terminal;
     this.#compile();
-    if (this.#contributions.size === 0) return;
-    const { contributions } = this.#composition;
-    this.#mtu = tunnelMtu(contributions);
-    const translation = translationSources(contributions, terminal);
-    const data = this.#session?.data;
-    data?.setPolicy(this.#filter.table);
-    data?.setTranslation(translation);
-    data?.setTunnelMtu(this.#mtu);
-    await this.#applyFailClosed();
-    // A link's new address is a new source for what is routed into the adapter and bypassed.
-    await Promise.all([this.#applyTunnel([translation.link4, translation.link6]), this.#applyDns()]);
-    await this.#applyBypass();
+    if (this.#contributions.size === 0) return this.#applyUserRows();
+    this.#keepsEarlier = false;
+    this.#mtu = tunnelMtu([...this.#contributions.values()]);
+    await this.#applied.apply(this.#composition, this.#session, terminal);
+  }
+
+  /** Without a connection, what the user's rows discard is discarded all the same. */
+  async #applyUserRows(): Promise<void> {
+    if (this.#keepsEarlier) return;
+    if (this.#filter.firewallRows.length > 0) await this.#applied.applyFirewall(this.#composition);
+    else if (this.#applied.hasFirewall) await this.#applied.removeFailClosed();
   }
 
   get #composition(): Composition {
@@ -261,110 +310,26 @@ export class Tunnel {
     this.#filterVersion += 1;
     const { interfaceName } = this.#surroundings.configuration;
     const contributions = [...this.#contributions.values()];
-    const terminal = this.#latestTerminal;
     this.#filter = compileFilter({
       version: this.#filterVersion,
       userRows: this.#surroundings.userFilter.rows,
-      contributions: contributions.map((each) => withLocalNetwork(each, terminal, interfaceName)),
-      names: namesOf(
-        terminal,
-        gatewaysOf(contributions),
-        interfaceName,
-        contributions.flatMap(({ virtualAddresses }) => virtualAddresses),
-      ),
+      contributions: contributions.map((each) => withLocalNetwork(each, this.#latestTerminal, interfaceName)),
+      names: this.names,
     });
   }
 
-  async #applyFailClosed(): Promise<void> {
-    const { host } = this.#surroundings;
-    const applied = this.#applied;
-    if (applied.dns === undefined) this.#resolvers = this.#surroundings.nameServers();
-    const localPorts = this.#session?.data.information.localPorts;
-    const wanted = failClosedConfiguration(this.#composition, localPorts, this.#resolvers);
-    const text = JSON.stringify(wanted);
-    if (applied.failClosed?.text === text) return;
-    delete applied.failClosed;
-    await host.applyFailClosed(wanted);
-    applied.failClosed = { text, shuts: wanted.protectedPrefixes.length > 0 };
-  }
-
-  async #applyTunnel(linkAddresses: readonly (IpAddress | undefined)[]): Promise<void> {
-    const { host } = this.#surroundings;
-    const wanted =
-      this.#session === undefined ? undefined : tunnelConfiguration(this.#composition, this.#mtu!);
-    const text = wanted && JSON.stringify([wanted, linkAddresses.map((each) => each && formatAddress(each))]);
-    await this.#change(
-      'tunnel',
-      text,
-      () => host.applyTunnel(wanted!),
-      () => host.removeTunnel(),
-    );
-  }
-
-  async #applyDns(): Promise<void> {
-    const { host } = this.#surroundings;
-    const wanted = this.#session === undefined ? undefined : dnsConfiguration(this.#composition);
-    await this.#change(
-      'dns',
-      wanted && JSON.stringify(wanted),
-      () => host.applyDns(wanted!),
-      () => host.removeDns(),
-    );
-  }
-
-  async #applyBypass(): Promise<void> {
-    const composition = this.#composition;
-    const { contributions, filter, configuration } = composition;
-    const underlay = underlayOf(contributions);
-    const data = this.#session?.data;
-    if (data === undefined || underlay === undefined) return;
-    const link = {
-      interfaceName: underlay.interfaceName,
-      mark: configuration.mark,
-      excludedPorts: data.information.localPorts,
-      prefixes: filter.routed.map(({ address, length }) => ({ ...address, length })),
-    };
-    const text = JSON.stringify({ ...link, prefixes: filter.routed.map(formatPrefix) });
-    await this.#change(
-      'bypass',
-      isRouted(composition) ? text : undefined,
-      async () => data.setBypassLinks([link]),
-      async () => data.setBypassLinks([]),
-    );
-  }
-
-  async #change(
-    what: 'tunnel' | 'dns' | 'bypass',
-    wanted: string | undefined,
-    apply: () => Promise<void>,
-    remove: () => Promise<void>,
-  ): Promise<void> {
-    const applied = this.#applied;
-    if (applied[what] === wanted) return;
-    if (wanted === undefined) {
-      await remove();
-      delete applied[what];
-      return;
-    }
-    // Where it fails halfway, neither the old nor the new one can be counted on: the next try makes it anew.
-    applied[what] = unknown;
-    await apply();
-    applied[what] = wanted;
-  }
-
   async #close(): Promise<void> {
-    const { host } = this.#surroundings;
+    this.#compile();
     const problems = await failuresOf([
       () => this.#takeBackAll(),
       async () => {
-        await host.removeFailClosed();
-        delete this.#applied.failClosed;
+        this.#keepsEarlier = false;
+        if (this.#filter.firewallRows.length > 0) await this.#applyUserRows();
+        else await this.#applied.removeFailClosed();
       },
     ]);
     if (problems.length > 0) throw problems[0];
     this.#mtu = undefined;
-    this.#latestTerminal = undefined;
-    this.#compile();
     this.prepare();
   }
 
@@ -372,10 +337,7 @@ export class Tunnel {
   async #takeBackAll(): Promise<void> {
     const { host } = this.#surroundings;
     const problems = await failuresOf([
-      async () => {
-        await host.removeDns();
-        delete this.#applied.dns;
-      },
+      () => this.#applied.removeDns(),
       () => host.removeTunnel(),
       async () => this.#session?.close(),
     ]);
@@ -383,14 +345,9 @@ export class Tunnel {
     if (problems.length > 0) throw problems[0];
   }
 
-  /** Adapter and sockets are gone, and what was set on them. What keeps shut is not, nor a file of resolvers. */
   #sessionEnded(): void {
     this.#session = undefined;
-    const { failClosed, dns } = this.#applied;
-    this.#applied = {
-      ...(failClosed && { failClosed }),
-      ...(dns !== undefined && { dns: unknown }),
-    };
+    this.#applied.sessionEnded();
   }
 
   /** One change at a time, in order; a failed one does not stop the next. */

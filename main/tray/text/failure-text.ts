@@ -1,6 +1,7 @@
 // Puts words to failures in the person's language: what happened, and what to do next in the app. (The command line
 // has words of its own, which name its commands: main/cli/words.ts.)
-import type { ControlFailure, Failure } from '../../control/failure.ts';
+import type { ControlFailure, Failure, ProfileProblem } from '../../control/failure.ts';
+import type { Message } from '../../control/messages.ts';
 import type { Translate } from './translate.ts';
 
 export interface FailureText {
@@ -18,11 +19,21 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
     case 'profile-invalid':
       return textsOf(translate, 'failure.profile-invalid', {
         name: failure.name,
-        problems: failure.problems
-          .map(({ line, key, message }) =>
-            [line, key, message].filter((part) => part !== undefined).join(': '),
-          )
-          .join('; '),
+        problems: failure.problems.map((problem) => problemText(translate, problem)).join('; '),
+      });
+    case 'import-unsupported':
+      return textsOf(translate, 'failure.import-unsupported', {
+        detail: problemText(translate, failure.problem),
+      });
+    case 'row-invalid':
+      return textsOf(translate, 'failure.row-invalid', {
+        field: translate.text(`rowField.${failure.field}`),
+        detail: messageText(translate, failure.problem),
+      });
+    case 'secret-invalid':
+      return textsOf(translate, 'failure.secret-invalid', {
+        name: failure.name,
+        detail: messageText(translate, failure.problem),
       });
     case 'prompt-refused':
       return textsOf(translate, 'failure.prompt-refused', {
@@ -34,6 +45,17 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
     default:
       return textsOf(translate, `failure.${failure.code}`, valuesOf(failure));
   }
+}
+
+/** Words for what the service says. */
+export function messageText(translate: Translate, message: Message): string {
+  return translate.text(`message.${message.code}`, valuesOf(message));
+}
+
+/** "Line 3: gateway.adress: …". */
+export function problemText(translate: Translate, { line, key, problem }: ProfileProblem): string {
+  const place = line === undefined ? undefined : translate.text('fileLine', { line });
+  return [place, key, messageText(translate, problem)].filter((part) => part !== undefined).join(': ');
 }
 
 /** Words for why a connection is not up. */
@@ -49,6 +71,12 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
       return textsOf(translate, 'reason.peer-authentication-failed', {
         ...values,
         problem: translate.text(`peerProblem.${failure.problem}`),
+      });
+    case 'authentication-failed':
+      if (failure.problem === undefined) return textsOf(translate, 'reason.authentication-failed', values);
+      return textsOf(translate, 'reason.login-refused', {
+        ...values,
+        problem: translate.text(`passwordProblem.${failure.problem}`),
       });
     case 'no-proposal-chosen':
       return textsOf(translate, 'reason.no-proposal-chosen', {
@@ -83,7 +111,9 @@ type Values = Readonly<Record<string, string | number>>;
 
 function valuesOf(failure: object): Values {
   return Object.fromEntries(
-    Object.entries(failure).filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
+    Object.entries(failure)
+      .map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : value])
+      .filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
   );
 }
 

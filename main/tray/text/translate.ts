@@ -2,8 +2,13 @@
 import { createInstance } from 'i18next';
 import en from '../../../resources/translations/en.json' with { type: 'json' };
 import ja from '../../../resources/translations/ja.json' with { type: 'json' };
+import messagesEn from '../../../resources/translations/messages.en.json' with { type: 'json' };
+import messagesJa from '../../../resources/translations/messages.ja.json' with { type: 'json' };
 
-export const translations = { en: { translation: en }, ja: { translation: ja } } as const;
+export const translations = {
+  en: { translation: { ...en, message: messagesEn } },
+  ja: { translation: { ...ja, message: messagesJa } },
+} as const;
 export type TextLanguage = keyof typeof translations;
 
 export interface Translate {

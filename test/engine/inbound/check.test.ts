@@ -8,7 +8,7 @@ import { type PacketView, tcpFlag } from '../../../main/engine/packet/view.ts';
 import { selectorFromPrefix } from '../../../main/engine/policy/selector.ts';
 import { Verdict } from '../../../main/engine/policy/verdict.ts';
 import { address, kernel, memory, parseAt } from '../packet/packets.ts';
-import { createFilter, type Filter, packet, row, table } from '../policy/tables.ts';
+import { createFilter, type Filter, packet, row, sources, table } from '../policy/tables.ts';
 
 const virtual = '10.9.0.2';
 const link = '192.168.1.20';
@@ -28,7 +28,7 @@ function standard(): Filter {
       row('BYPASS', { id: 'web', remote: '198.51.100.0/24' }),
     ]),
   );
-  created.filter.setTranslation({ virtual4: address(virtual), link4: address(link) });
+  created.filter.setTranslation({ virtual: sources(virtual, 3), link4: address(link) });
   return created;
 }
 

@@ -490,7 +490,10 @@ test('a translated source crosses with right checksums and its answers come back
   one.path.setPolicy(table(row('PROTECT', { to: '10.9.0.0/24' })));
   const localSelectors = [selectorFromPrefix(parsePrefix('10.9.0.1/32')!)];
   one.path.installOutbound(parameters(0x1001, { localSelectors }));
-  one.path.setTranslation({ virtual4: parseAddress(near)!, link4: parseAddress('192.168.1.5')! });
+  one.path.setTranslation({
+    virtual: [{ association: 1, address: parseAddress(near)! }],
+    link4: parseAddress('192.168.1.5')!,
+  });
   one.outbound(udp({ from: '192.168.1.5', payload: pattern(77) }));
   other.inbound(one.takeSent());
   const [arrived] = other.takeWritten();

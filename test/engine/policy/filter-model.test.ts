@@ -12,7 +12,7 @@ import { selectorForFamily } from '../../../main/engine/policy/selector.ts';
 import type { PolicyTable } from '../../../main/engine/policy/table.ts';
 import { Verdict } from '../../../main/engine/policy/verdict.ts';
 import { address, kernel, memory, parseBytes } from '../packet/packets.ts';
-import { createFilter, naiveDecide, packet, row, table } from './tables.ts';
+import { createFilter, naiveDecide, packet, row, sources, table } from './tables.ts';
 
 const virtual = '10.9.0.2';
 const link = '192.168.1.20';
@@ -203,7 +203,7 @@ test('random conversations get the verdicts and the addresses that the model giv
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const { filter } = createFilter(tables[0]!, { flowCapacity: 4096 });
-      filter.setTranslation({ virtual4: address(virtual), link4: address(link) });
+      filter.setTranslation({ virtual: sources(virtual, 1, 2), link4: address(link) });
       const model = new Model();
       for (const one of steps) {
         if (one.kind === 'out') sendOut(filter, model, one.conversation);
@@ -227,7 +227,7 @@ test('random conversations get the verdicts and the addresses that the model giv
 
 test('whatever comes, from either side, is answered with a verdict', () => {
   const { filter } = createFilter(tables[0]!, { flowCapacity: 64, fragmentCapacity: 16 });
-  filter.setTranslation({ virtual4: address(virtual), link4: address(link) });
+  filter.setTranslation({ virtual: sources(virtual, 1, 2), link4: address(link) });
   const verdict = new Verdict();
   const bytes = fc.uint8Array({ minLength: 28, maxLength: 120 });
   const head = fc.constantFrom(0x45, 0x46, 0x60);

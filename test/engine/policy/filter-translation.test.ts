@@ -9,7 +9,7 @@ import { noFlow } from '../../../main/engine/policy/flow-table.ts';
 import { Verdict } from '../../../main/engine/policy/verdict.ts';
 import { address, kernel, memory, parseAt } from '../packet/packets.ts';
 import { addressesOf, decide, everything, link, server, standard, virtual, web } from './standard-filter.ts';
-import { createFilter, packet, row, table } from './tables.ts';
+import { createFilter, packet, row, sources, table } from './tables.ts';
 
 for (const protocol of ['tcp', 'udp', 'echo'] as const) {
   test(`a real source is translated to the virtual one for PROTECT, and answers back (${protocol})`, () => {
@@ -73,10 +73,10 @@ test('a source that fits is left alone', () => {
 
 test('BYPASS from the virtual source without a link is dropped, and works once there is one', () => {
   const created = standard();
-  created.filter.setTranslation({ virtual4: address(virtual) });
+  created.filter.setTranslation({ virtual: sources(virtual) });
   assert.equal(decide(created, packet({ from: virtual, to: web })).reason, 'no-bypass-link');
   assert.equal(created.filter.flowCount, 0);
-  created.filter.setTranslation({ virtual4: address(virtual), link4: address(link) });
+  created.filter.setTranslation({ virtual: sources(virtual), link4: address(link) });
   const verdict = decide(created, packet({ from: virtual, to: web }));
   assert.deepEqual([verdict.reason, verdict.translate], [undefined, true]);
 });
@@ -174,7 +174,7 @@ test('an ICMP error that the terminal sends follows the flow that it is about', 
 test('a flow follows the virtual address and the link when they change', () => {
   const created = standard();
   decide(created, packet({ from: virtual, to: web, protocol: 'udp' }));
-  created.filter.setTranslation({ virtual4: address(virtual), link4: address('172.16.0.5') });
+  created.filter.setTranslation({ virtual: sources(virtual), link4: address('172.16.0.5') });
   const view = packet({ from: virtual, to: web, protocol: 'udp' });
   created.filter.translate(view, decide(created, view), checksumState.complete);
   assert.deepEqual(addressesOf(view), ['172.16.0.5', web]);
@@ -244,4 +244,45 @@ test('an ICMP error that quotes a SYN does not end the flow that it is about', (
   const verdict = new Verdict();
   assert.equal(checkClear(created.filter, error, 1, verdict), undefined);
   assert.equal(created.filter.flowCount, 1);
+});
+
+test('each association has its own virtual source, and one without takes the link in place of another’s', () => {
+  const home = '10.8.0.3';
+  const created = createFilter(
+    table([
+      row('PROTECT', { remote: '10.1.0.0/16', association: 1 }),
+      row('PROTECT', { remote: '10.2.0.0/16', association: 2 }),
+      row('PROTECT', { remote: '10.3.0.0/16', association: 3 }),
+    ]),
+  );
+  created.filter.setTranslation({
+    virtual: [...sources(virtual, 1), ...sources(home, 2)],
+    link4: address(link),
+  });
+  const leavesFrom = (from: string, to: string) => {
+    const view = packet({ from, to, protocol: 'udp' });
+    const verdict = decide(created, view);
+    created.filter.translate(view, verdict, checksumState.complete);
+    assert.equal(verifyTransportChecksum(kernel, memory, view), true);
+    return [verdict.association, addressesOf(view)[0]];
+  };
+  for (const from of [virtual, home, link]) {
+    assert.deepEqual(leavesFrom(from, '10.1.0.80'), [1, virtual], `${from} to the first`);
+    assert.deepEqual(leavesFrom(from, '10.2.0.80'), [2, home], `${from} to the second`);
+    assert.deepEqual(leavesFrom(from, '10.3.0.80'), [3, link], `${from} to the third`);
+    assert.deepEqual(leavesFrom(from, web), [0, link], `${from} outside`);
+  }
+});
+
+test('another connection that comes or goes leaves the flows of the first as they are', () => {
+  const created = standard();
+  const view = packet({ from: link, to: server, protocol: 'udp' });
+  const { flow } = decide(created, view);
+  created.filter.setTranslation({
+    virtual: [...sources(virtual), ...sources('10.8.0.3', 2)],
+    link4: address(link),
+  });
+  assert.equal(decide(created, packet({ from: link, to: server, protocol: 'udp' })).flow, flow);
+  created.filter.setTranslation({ virtual: sources(virtual), link4: address(link) });
+  assert.equal(decide(created, packet({ from: link, to: server, protocol: 'udp' })).flow, flow);
 });

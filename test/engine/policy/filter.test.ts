@@ -10,7 +10,7 @@ import { noFlow } from '../../../main/engine/policy/flow-table.ts';
 import { Verdict } from '../../../main/engine/policy/verdict.ts';
 import { address, kernel, memory, parseAt } from '../packet/packets.ts';
 import { addressesOf, decide, everything, link, server, standard, virtual, web } from './standard-filter.ts';
-import { createFilter, packet, row, table } from './tables.ts';
+import { createFilter, packet, row, sources, table } from './tables.ts';
 
 test('nothing passes before there is a table', () => {
   const filter = new PacketFilter({ memory, checksum: kernel, counters: new RowCounters() });
@@ -107,7 +107,7 @@ test('fragments follow their first fragment, also through translation', () => {
       row('BYPASS', { remote: '10.0.0.0/8' }),
     ]),
   );
-  created.filter.setTranslation({ virtual4: address(virtual), link4: address(link) });
+  created.filter.setTranslation({ virtual: sources(virtual, 1, 4), link4: address(link) });
   assert.equal(decide(created, fragment(link, server, 7, 9, true)).reason, 'fragment-without-first');
   const first = fragment(link, server, 7, 0, true);
   const verdict = decide(created, first);

@@ -3,7 +3,7 @@ import type { PacketView } from '../../../main/engine/packet/view.ts';
 import { selectorForFamily } from '../../../main/engine/policy/selector.ts';
 import { Verdict } from '../../../main/engine/policy/verdict.ts';
 import { address, memory } from '../packet/packets.ts';
-import { createFilter, type Filter, row, table } from './tables.ts';
+import { createFilter, type Filter, row, sources, table } from './tables.ts';
 
 export const virtual = '10.9.0.2';
 export const link = '192.168.1.20';
@@ -23,8 +23,7 @@ export function standard(): Filter {
     ]),
   );
   created.filter.setTranslation({
-    virtual4: address(virtual),
-    virtual6: address('fd00::2'),
+    virtual: [...sources(virtual), ...sources('fd00::2')],
     link4: address(link),
     link6: address('2001:db8:1::20'),
   });

@@ -4,7 +4,7 @@ import { type AddressRange, parseRange, rangeContains } from '../../../main/engi
 import { buildEcho, buildIp, buildTcp, buildUdp } from '../../../main/engine/packet/build.ts';
 import { hasPorts, isIcmp } from '../../../main/engine/packet/protocol.ts';
 import type { PacketView } from '../../../main/engine/packet/view.ts';
-import type { FiveTuple } from '../../../main/engine/path/data-plane.ts';
+import type { FiveTuple, VirtualSource } from '../../../main/engine/path/data-plane.ts';
 import { RowCounters } from '../../../main/engine/policy/counters.ts';
 import { PacketFilter } from '../../../main/engine/policy/filter.ts';
 import type { FlowKey } from '../../../main/engine/policy/flow-key.ts';
@@ -65,6 +65,12 @@ export function table(
     defaultInside: { id: 'inside', label: 'default inside', action: inside, association: 0 },
     defaultOutside: { id: 'outside', label: 'default outside', action: outside, association: 0 },
   };
+}
+
+/** The virtual address of those associations. */
+export function sources(text: string, ...associations: readonly number[]): VirtualSource[] {
+  const numbers = associations.length === 0 ? [1] : associations;
+  return numbers.map((association) => ({ association, address: address(text) }));
 }
 
 export interface Filter {

@@ -10,7 +10,7 @@ test('a computer that boots with lockdown is shut before any service runs', { sk
   const office = new Office();
   await office.laptop.during(async () => {
     const host = office.open();
-    await host.applyFailClosed({ ...failClosed, lockdown: true });
+    await host.applyFailClosed({ ...failClosed, lockdown: failClosed.protectedPrefixes });
     const rules = join(office.options.lockdownDirectory!, 'lockdown.nft');
     const unit = join(office.options.unitDirectory!, 'sealnic-lockdown.service');
     const wanted = join(office.options.unitDirectory!, 'sysinit.target.wants', 'sealnic-lockdown.service');
@@ -35,7 +35,7 @@ test('a computer that boots with lockdown is shut before any service runs', { sk
     await next.undo({ keepFailClosed: true });
     assert.equal(existsSync(rules), true);
     assert.equal(office.misses(inner[4]), true);
-    await next.applyFailClosed({ ...failClosed, lockdown: true });
+    await next.applyFailClosed({ ...failClosed, lockdown: failClosed.protectedPrefixes });
     await next.removeFailClosed();
     for (const path of [rules, unit, wanted]) assert.equal(existsSync(path), false, path);
     assert.equal(office.reaches(inner[4]), true);

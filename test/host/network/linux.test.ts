@@ -12,7 +12,7 @@ import { openAdapter } from '../../../main/host/adapter/linux.ts';
 import { openUnderlay } from '../../../main/host/underlay/linux.ts';
 import { cannotRun, outcome } from '../namespace.ts';
 import { createTestMemory, testRegion } from '../pump.ts';
-import { failClosed, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
+import { failClosed, fromVirtual, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
 
 const skip = cannotRun;
 const tooBig = fileURLToPath(new URL('../too_big.py', import.meta.url));
@@ -81,7 +81,7 @@ test('protected destinations stay shut before, with and after the adapter', { sk
     };
     shut();
     const adapter = openTunnel(office);
-    await host.applyTunnel({ ...tunnel, routedPrefixes: tunnel.protectedPrefixes });
+    await host.applyTunnel({ ...tunnel, routedPrefixes: failClosed.protectedPrefixes });
     shut();
     adapter.close();
     shut();
@@ -156,9 +156,9 @@ test('the gateway is heard though everything is protected and the reverse path f
     for (const link of ['all', 'eth0']) office.laptop.run(`sysctl -qw net.ipv4.conf.${link}.rp_filter=1`);
     const host = office.open();
     const everything = ['0.0.0.0/0', '::/0'];
-    await host.applyFailClosed({ ...failClosed, protectedPrefixes: everything, gatewayPort: 499 });
+    await host.applyFailClosed({ ...failClosed, protectedPrefixes: everything, gatewayPorts: [499] });
     const adapter = openTunnel(office);
-    await host.applyTunnel({ ...tunnel, routedPrefixes: everything, protectedPrefixes: everything });
+    await host.applyTunnel({ ...tunnel, routedPrefixes: everything, sources: fromVirtual(everything) });
     const hears = async (source: string, from: number, target: string) => {
       const listener = office.laptop.start(['python3', '-c', listen(target)]);
       const ended = outcome(listener);
@@ -203,7 +203,7 @@ test('ESP without UDP comes in from the gateway alone; to a responder, from anyo
     const shut = { ...failClosed, protectedPrefixes: everything };
     await host.applyFailClosed(shut);
     const adapter = openTunnel(office);
-    await host.applyTunnel({ ...tunnel, routedPrefixes: everything, protectedPrefixes: everything });
+    await host.applyTunnel({ ...tunnel, routedPrefixes: everything, sources: fromVirtual(everything) });
     for (const [family, own] of [
       [4, '192.168.5.10'],
       [6, '2001:db8::10'],
@@ -223,7 +223,7 @@ test('ESP without UDP comes in from the gateway alone; to a responder, from anyo
       };
       await host.applyFailClosed(shut);
       assert.deepEqual(await heard(), [gateway[family]]);
-      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [4500] });
+      await host.applyFailClosed({ ...shut, gateways: [], underlayPorts: [4500], answersAnyone: true });
       assert.deepEqual(await heard(), [outside[family], gateway[family]]);
       await host.applyFailClosed({ ...shut, gateways: [] });
       assert.deepEqual(await heard(), []);
@@ -331,7 +331,10 @@ test('after kill -9 it stays shut until it is taken back, and then all is as it 
     const findings = await next.check({ inUse: false });
     assert.equal(findings.find(({ code }) => code === 'leftover-changes')?.repairable, true);
     const undone = await next.undo({ keepFailClosed: true });
-    assert.equal(undone.includes(office.laptop.resolverFile), true);
+    assert.equal(
+      undone.some((change) => change.code === 'change-file' && change.path === office.laptop.resolverFile),
+      true,
+    );
     assert.equal(readFileSync(office.laptop.resolverFile, 'utf8'), 'nameserver 192.0.2.53\n');
     shut();
     // The next service takes it over, and the one after that too.

@@ -36,11 +36,16 @@ export const tunnel: TunnelConfiguration = {
   mtu: 1380,
   addresses: [`${virtual[4]}/32`, `${virtual[6]}/128`],
   routedPrefixes: ['10.1.0.0/16', 'fd10::/16', '203.0.113.0/24'],
-  protectedPrefixes: ['10.1.0.0/16', 'fd10::/16'],
+  sources: fromVirtual(['10.1.0.0/16', 'fd10::/16']),
   mark,
   routingTable: 5307,
   rulePriority: 5307,
 };
+
+/** For `TunnelConfiguration.sources`: each from the virtual address of its family. */
+export function fromVirtual(prefixes: readonly string[]): { prefix: string; source: string }[] {
+  return prefixes.map((prefix) => ({ prefix, source: virtual[prefix.includes(':') ? 6 : 4] }));
+}
 
 export class Office {
   readonly laptop = new TestNamespace('laptop');

@@ -27,7 +27,14 @@ export type ProfileAuthentication =
       readonly privateKey: string;
       readonly authorities: readonly string[];
     }
-  | { readonly method: 'card'; readonly authorities: readonly string[]; readonly lines?: readonly string[] };
+  | { readonly method: 'card'; readonly authorities: readonly string[]; readonly lines?: readonly string[] }
+  | {
+      readonly method: 'eap';
+      readonly identity: string;
+      readonly secret?: string;
+      readonly methods?: readonly string[];
+      readonly authorities: readonly string[];
+    };
 
 /** A client of the office's gateway. */
 export function profileText(choice: ProfileChoice): string {
@@ -76,6 +83,16 @@ function authenticationLines(authentication: ProfileAuthentication): readonly st
   if (authentication.method === 'card') {
     const authorities = `authorities = ${JSON.stringify(authentication.authorities)}`;
     return ['method = "card"', authorities, ...(authentication.lines ?? [])];
+  }
+  if (authentication.method === 'eap') {
+    const { identity, secret, methods, authorities } = authentication;
+    return [
+      'method = "eap"',
+      `identity = ${JSON.stringify(identity)}`,
+      ...(secret === undefined ? [] : [`secret = "${secret}"`]),
+      ...(methods === undefined ? [] : [`methods = ${JSON.stringify(methods)}`]),
+      `authorities = ${JSON.stringify(authorities)}`,
+    ];
   }
   return [
     'method = "certificate"',

@@ -11,6 +11,7 @@ import { CredentialError } from '../../../main/keys/credentials/credential-error
 import { formatCertificates } from '../../../main/keys/credentials/pem.ts';
 import { openPkcs12, type Pkcs12Contents } from '../../../main/keys/credentials/pkcs12.ts';
 import { readPrivateKey } from '../../../main/keys/credentials/private-key.ts';
+import { wordsIn } from '../../words.ts';
 import { makeAuthority, rsaKeys } from './certificate-maker.ts';
 
 const skip = spawnSync('openssl', ['version']).error !== undefined && 'openssl is not installed';
@@ -43,7 +44,7 @@ async function problemOf(promise: Promise<Pkcs12Contents>): Promise<CredentialEr
 }
 
 function assertContents(contents: Pkcs12Contents): void {
-  const key = readPrivateKey(contents.privateKey, 'test');
+  const key = readPrivateKey(contents.privateKey);
   assert.ok(createPublicKey(key).equals(alice.publicKey));
   assert.deepEqual(contents.certificates, [alice.certificate, middle.certificate]);
   assert.deepEqual(contents.authorities, [root.certificate]);
@@ -52,7 +53,7 @@ function assertContents(contents: Pkcs12Contents): void {
 test('files as OpenSSL 3 makes them', { skip }, async (context) => {
   for (const passphrase of ['secret', 'Zürich €', '']) {
     const file = makeFile(context, passphrase);
-    assertContents(await openPkcs12(file, 'p12', Buffer.from(passphrase)));
+    assertContents(await openPkcs12(file, Buffer.from(passphrase)));
   }
   const variants = [
     ['-keypbe', 'AES-128-CBC', '-certpbe', 'AES-192-CBC'],
@@ -62,15 +63,15 @@ test('files as OpenSSL 3 makes them', { skip }, async (context) => {
     ['-macalg', 'sha1', '-nomaciter'],
   ];
   for (const options of variants) {
-    assertContents(await openPkcs12(makeFile(context, 'x', ...options), 'p12', Buffer.from('x')));
+    assertContents(await openPkcs12(makeFile(context, 'x', ...options), Buffer.from('x')));
   }
-  assertContents(await openPkcs12(makeFile(context, ''), 'p12'));
+  assertContents(await openPkcs12(makeFile(context, '')));
 });
 
 test('without a passphrase, with a wrong one', { skip }, async (context) => {
   const file = makeFile(context, 'right');
-  assert.equal((await problemOf(openPkcs12(file, 'p12'))).problem, 'passphrase-needed');
-  assert.equal((await problemOf(openPkcs12(file, 'p12', Buffer.from('wrong')))).problem, 'passphrase-wrong');
+  assert.equal((await problemOf(openPkcs12(file))).problem, 'passphrase-needed');
+  assert.equal((await problemOf(openPkcs12(file, Buffer.from('wrong')))).problem, 'passphrase-wrong');
 });
 
 test('old protections are named, with the way out', { skip }, async (context) => {
@@ -79,12 +80,12 @@ test('old protections are named, with the way out', { skip }, async (context) =>
     ['DES-EDE3-CBC', '3DES'],
   ] as const) {
     const file = makeFile(context, 'x', '-certpbe', cipher);
-    const { problem, message } = await problemOf(openPkcs12(file, 'p12', Buffer.from('x')));
+    const { problem, detail } = await problemOf(openPkcs12(file, Buffer.from('x')));
     assert.equal(problem, 'invalid');
-    assert.match(message, new RegExp(`protected with ${word}.*openssl pkcs12`));
+    assert.match(wordsIn(detail), new RegExp(`protected with ${word}.*openssl pkcs12`));
   }
-  const unchecked = await problemOf(openPkcs12(makeFile(context, 'x', '-nomac'), 'p12', Buffer.from('x')));
-  assert.match(unchecked.message, /no integrity check/);
+  const unchecked = await problemOf(openPkcs12(makeFile(context, 'x', '-nomac'), Buffer.from('x')));
+  assert.match(wordsIn(unchecked.detail), /no integrity check/);
 });
 
 test('a damaged file ends in its own error, wherever it is damaged', { skip }, async (context) => {
@@ -94,7 +95,7 @@ test('a damaged file ends in its own error, wherever it is damaged', { skip }, a
       const changed = Uint8Array.from(file);
       changed[index]! ^= change;
       try {
-        await openPkcs12(changed, 'p12', Buffer.from('x'));
+        await openPkcs12(changed, Buffer.from('x'));
       } catch (error) {
         assert.ok(error instanceof CredentialError, String(error));
       }
@@ -102,6 +103,6 @@ test('a damaged file ends in its own error, wherever it is damaged', { skip }, a
     { seed: 7, numRuns: 300 },
   );
   for (const bytes of [new Uint8Array(), Uint8Array.of(0x30, 0), file.subarray(0, 100)]) {
-    assert.equal((await problemOf(openPkcs12(bytes, 'p12', Buffer.from('x')))).problem, 'invalid');
+    assert.equal((await problemOf(openPkcs12(bytes, Buffer.from('x')))).problem, 'invalid');
   }
 });

@@ -15,6 +15,7 @@ import {
 import { filterNames } from '../../../main/service/configuration/filter-row.ts';
 import { InvalidFileError } from '../../../main/service/configuration/problem.ts';
 import { namesOf } from '../../../main/service/filter/names.ts';
+import { straight } from '../../words.ts';
 
 const addresses = fc.constantFrom(
   'any',
@@ -102,10 +103,10 @@ protocol = "icmp"
     () => parseFilter(text, 'filter.toml'),
     (error) => {
       assert.ok(error instanceof InvalidFileError);
-      assert.deepEqual(error.message.split('\n'), [
-        'filter.toml:6:1: filter[2].destination: "10.0.0.1/8" is no prefix: the bits behind the prefix length must be zero, as in 10.1.0.0/16',
+      assert.deepEqual(straight(error.message).split('\n'), [
+        'filter.toml:6:1: filter[2].destination: "10.0.0.1/8" is no prefix: the bits behind its length must be zero, as in 10.1.0.0/16',
         'filter.toml:11:1: filter[3].destination_ports: "90-80" is no port (0 to 65535) and no range such as 8000-8080',
-        'filter.toml:14:1: filter[4].action: may be "PROTECT", "BYPASS" or "DISCARD", not "DROP"',
+        'filter.toml:14:1: filter[4].action: should be one of "PROTECT", "BYPASS", "DISCARD", not "DROP"',
       ]);
       return true;
     },
@@ -116,7 +117,7 @@ protocol = "icmp"
   );
   assert.throws(
     () => parseFilter('[[filter]]\naction = "PROTECT"\n', 'filter.toml'),
-    /filter\.toml:1:3: filter\[1\]: needs the profile that protects/,
+    /filter\.toml:1:3: filter\[1\]: a PROTECT row must name the profile/,
   );
 });
 

@@ -97,7 +97,8 @@ test('a child that is deleted is agreed anew when a packet asks for it', async (
   const connection = await connect(office);
   const { terminal, clock } = office;
   const ike = connection.ikeConnection!;
-  terminal.tunnel.session!.agreement.deleteChild(ike, connection.association);
+  const [spi] = terminal.thread.outbound.keys();
+  terminal.tunnel.session!.agreement.deleteChild(ike, connection.association, spi!);
   await clock.advance(100);
   assert.equal(terminal.thread.outbound.size, 0);
   assert.equal(connection.model.state, 'connected');
@@ -139,8 +140,10 @@ test('the packet that waits leaves with the address just assigned, also with ano
   const atInstallation: (string | undefined)[] = [];
   const install = thread.installOutbound.bind(thread);
   thread.installOutbound = (parameters) => {
-    const { virtual4 } = thread.translation;
-    atInstallation.push(virtual4 && formatAddress(virtual4));
+    const source = thread.translation.virtual?.find(
+      ({ association }) => association === parameters.association,
+    );
+    atInstallation.push(source && formatAddress(source.address));
     install(parameters);
   };
   thread.needAgreement(connection.association);

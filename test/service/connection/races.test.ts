@@ -241,8 +241,8 @@ test('after a down that failed, up and repair work too', async () => {
   terminal.host.failures.set('removeDns', new Error('busy'));
   await assert.rejects(terminal.connections.down('office'));
   terminal.host.findings = [
-    { code: 'a', severity: 'good', text: 'a', repairable: false },
-    { code: 'b', severity: 'problem', text: 'b', repairable: true },
+    { code: 'a', severity: 'good', message: { code: 'nothing-left' }, repairable: false },
+    { code: 'b', severity: 'problem', message: { code: 'lockdown-left' }, repairable: true },
   ];
   const { findings } = await repairComputer(terminal.host, terminal.tunnel, terminal.connections);
   assert.deepEqual(
@@ -292,13 +292,13 @@ test('up again after a failure takes the profile as it is now', async () => {
   assert.deepEqual(terminal.connections.connections, [second]);
 });
 
-test('one profile at a time: another is refused by name, and not while the first is going', async () => {
+test('who protects the same is refused by name, and not while the first is going', async () => {
   await startGateway(office);
   await connect(office);
   const { terminal, clock } = office;
   const other = { ...profileFrom(terminalText), name: 'other' };
   assert.throws(() => terminal.connections.up(other, 0, false), {
-    failure: { code: 'connection-exists', profile: 'office' },
+    failure: { code: 'networks-overlap', profile: 'other', other: 'office', prefixes: ['10.1.0.0/24'] },
   });
   const down = terminal.connections.down('office');
   const connection = terminal.connections.up(other, 0, false) as Connection;

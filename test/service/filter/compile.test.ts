@@ -21,7 +21,12 @@ function contribution(change: Partial<Contribution> = {}): Contribution {
     profile: 'office',
     rows: [],
     protections: [
-      { association: 7, label: 'what office protects', local: [], remote: [range('10.1.0.0/16')] },
+      {
+        association: 7,
+        label: { code: 'label-protects', profile: 'office' },
+        local: [],
+        remote: [range('10.1.0.0/16')],
+      },
     ],
     association: 7,
     uncarried: [],
@@ -78,7 +83,14 @@ test('user rows stand before the profile rows, and those before the networks', (
 test('the local network is left out', () => {
   const everything = contribution({
     localNetwork: [range('192.168.1.0/24')],
-    protections: [{ association: 7, label: 'all', local: [], remote: [everyAddress(4), everyAddress(6)] }],
+    protections: [
+      {
+        association: 7,
+        label: { code: 'label-text', text: 'all' },
+        local: [],
+        remote: [everyAddress(4), everyAddress(6)],
+      },
+    ],
   });
   const open = compile({ contributions: [everything] });
   assert.equal(verdict(open, '192.168.1.9'), 'BYPASS office-local-network');
@@ -93,7 +105,14 @@ test('what the gateway does not carry is discarded, and shut', () => {
   const filter = compile({
     contributions: [
       contribution({
-        protections: [{ association: 7, label: 'all', local: [], remote: [everyAddress(4)] }],
+        protections: [
+          {
+            association: 7,
+            label: { code: 'label-text', text: 'all' },
+            local: [],
+            remote: [everyAddress(4)],
+          },
+        ],
         uncarried: [everyAddress(6)],
       }),
     ],
@@ -116,7 +135,10 @@ test('a row for a profile that is not up is told, not used', () => {
     profile: 'home',
   } as const;
   const filter = compile({ userRows: [{ id: 'filter-1', row }] });
-  assert.match(filter.unusable.get('filter-1') ?? '', /home/);
+  assert.deepEqual(filter.unusable.get('filter-1'), {
+    code: 'profile-not-connected',
+    profile: 'home',
+  });
   assert.equal(verdict(filter, '10.5.0.1'), 'BYPASS default-outside');
 });
 
@@ -138,10 +160,14 @@ test('DISCARD rows outside of what is protected go to the firewall, after the BY
   assert.ok(!filter.firewallRows[1]?.remotePrefixes.includes('10.1.0.0/16'));
 });
 
-test('without a connection nothing is routed, shut or dropped', () => {
+test('without a connection nothing is routed or shut; what the user discards is the firewall’s', () => {
   const row = { source: 'any', destination: 'any', protocol: 'any', action: 'DISCARD' } as const;
   const filter = compile({ userRows: [{ id: 'filter-1', row }], contributions: [] });
-  assert.deepEqual([filter.routed, filter.shut, filter.firewallRows], [[], [], []]);
+  assert.deepEqual([filter.routed, filter.shut], [[], []]);
+  assert.deepEqual(
+    filter.firewallRows.map(({ id }) => id),
+    ['filter-1'],
+  );
 });
 
 test('a hostile network cannot take destinations out of the tunnel by its prefix', () => {

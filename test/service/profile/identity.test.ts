@@ -30,9 +30,9 @@ test('what is no identity is refused with a reason', () => {
     ['*.example.org', /wildcard/],
     ['a@b@c', /no e-mail/],
     ['two words', /no name of a host/],
-    ['FOO=bar', /no attribute/],
-    ['CN=', /empty/],
-    ['CN="open', /not closed/],
+    ['FOO=bar', /no distinguished name/],
+    ['CN=', /no distinguished name/],
+    ['CN="open', /no distinguished name/],
     [`CN=${'x'.repeat(5000)}`, /longer/],
   ] as const) {
     assert.throws(() => parseIdentity(text), { name: 'IdentityTextError', message: reason }, text);

@@ -6,6 +6,7 @@ import { formatProblem, InvalidFileError } from '../../../main/service/configura
 import { parseProfile, validateProfile } from '../../../main/service/profile/parse.ts';
 import { defaultEspProposals, defaultIkeProposals } from '../../../main/service/profile/proposal.ts';
 import { formatProfile } from '../../../main/service/profile/write.ts';
+import { straight } from '../../words.ts';
 
 const smallest = `[gateway]
 address = "vpn.example.org"
@@ -85,7 +86,7 @@ networks = ["10.1.0.0/16"]
 `;
 
 function problemsOf(text: string): string[] {
-  return validateProfile(text, 'office').map((problem) => formatProblem('office.toml', problem));
+  return validateProfile(text, 'office').map((problem) => straight(formatProblem('office.toml', problem)));
 }
 
 test('the smallest profile has every default', () => {
@@ -194,9 +195,8 @@ test('a gateway has a pool and what lies behind it', () => {
 test('a profile comes back from its own text', () => {
   for (const text of [smallest, largest, gateway]) {
     const profile = parseProfile(text, 'office');
-    const written = formatProfile(profile, ['made by a test', 'two\nlines']);
+    const written = formatProfile(profile);
     assert.deepEqual(parseProfile(written, 'office'), profile, written);
-    assert.match(written, /^# made by a test\n# two lines\n\n/);
   }
   assert.ok(formatProfile(parseProfile(smallest, 'office')).length < 150, 'defaults are left out');
 });
@@ -227,14 +227,14 @@ action = "ALLOW"
     [
       'office.toml:1:1: network: is not known here; did you mean "networks"?',
       'office.toml:2:1: mtu: should be at least 576',
-      'office.toml:3:1: networks: "10.2.0.1/16" is no prefix like "10.1.0.0/16" (are bits set behind its length?)',
+      'office.toml:3:1: networks: "10.2.0.1/16" is no prefix: the bits behind its length must be zero, as in 10.1.0.0/16',
       'office.toml:6:1: gateway.adress: is not known here; did you mean "address"?',
       'office.toml:7:1: gateway.port: should be a number, not "500"',
       'office.toml:8:1: gateway.identity: "*.example.org": wildcards are not possible, name one gateway',
       'office.toml:13:1: authentication.mtu: belongs at the top of the file, ahead of the first [table]',
-      'office.toml:14:1: authentication.lifetime_seconds: belongs in the table [ike] or [esp]',
+      'office.toml:14:1: authentication.lifetime_seconds: belongs in the table [ike], [esp]',
       'office.toml:17:29: esp.proposals[2]: "aes256" in "aes256-sha1" is not supported; known are aes256gcm16, aes128gcm16, chacha20poly1305, curve25519, ecp256, modp2048, none',
-      'office.toml:20:1: filter[1].action: may be "PROTECT", "BYPASS" or "DISCARD", not "ALLOW"',
+      'office.toml:20:1: filter[1].action: should be one of "PROTECT", "BYPASS", "DISCARD", not "ALLOW"',
     ],
   );
 });
@@ -242,7 +242,7 @@ action = "ALLOW"
 test('what is missing is told at the table that lacks it', () => {
   assert.deepEqual(problemsOf(''), ['office.toml: authentication: is missing']);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "password"\n'), [
-    'office.toml:2:1: authentication.method: may be "psk", "certificate" or "card", not "password"',
+    'office.toml:2:1: authentication.method: should be one of "psk", "certificate", "card", "eap", not "password"',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "psk"\n'), [
     'office.toml:1:2: authentication.secret: is missing',
@@ -251,7 +251,7 @@ test('what is missing is told at the table that lacks it', () => {
     'office.toml:1:2: gateway.address: is missing: the name or address of the gateway',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nsecret = "x"\n'), [
-    'office.toml:1:2: authentication.method: is missing; it may be "psk", "certificate" or "card"',
+    'office.toml:1:2: authentication.method: is missing; it may be one of "psk", "certificate", "card", "eap"',
   ]);
 });
 

@@ -53,12 +53,12 @@ test('ESP proposals as users write them', () => {
 test('what cannot be done is said, or left out where that is asked for', () => {
   assert.throws(
     () => ike('3des-sha256-modp2048'),
-    /"3des" in "3des-sha256-modp2048" is not supported; known are aes256gcm16, /,
+    /“3des” in “3des-sha256-modp2048” is not supported; known are aes256gcm16, /,
   );
   assert.throws(() => ike('aes256-modp2048'), /needs an integrity algorithm/);
   assert.throws(() => ike('aes256gcm16'), /needs a group/);
   assert.throws(() => ike('sha256-modp2048'), /names no cipher/);
-  assert.throws(() => esp('aes256-sha256'), /"aes256" in "aes256-sha256" is not supported/);
+  assert.throws(() => esp('aes256-sha256'), /“aes256” in “aes256-sha256” is not supported/);
   assert.throws(() => esp(''), /not supported/);
   assert.throws(() => ike('aes256-'.repeat(40)), /too many parts/);
   const lenient = readIkeProposals('3des-aes128-sha1-sha256-modp1024-modp2048', true);

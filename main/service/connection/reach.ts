@@ -1,0 +1,37 @@
+// The way to a profile's gateway: its addresses, and the first of them that the computer knows a way to.
+import { type IpAddress, parseAddress } from '../../engine/packet/address.ts';
+import type { Profile } from '../profile/contract.ts';
+import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
+import { ConnectionProblem } from './problem.ts';
+
+export interface ReachSurroundings {
+  readonly tunnel: Tunnel;
+  /** Addresses of the gateway's name, preferred first. `nameServers`: whom the computer asks outside the tunnel. */
+  resolve(name: string, nameServers: Tunnel['nameServers']): Promise<readonly IpAddress[]>;
+}
+
+/** The profile has no address, so one must be looked up. */
+export function namesGateway({ gateway }: Profile): boolean {
+  return parseAddress(gateway.address ?? '') === undefined;
+}
+
+/**
+ * With every attempt another one of the gateway's addresses comes first. undefined: there is no way to any of them.
+ * Throws ConnectionProblem name-not-resolved.
+ */
+export async function reachGateway(
+  { gateway }: Profile,
+  attempts: number,
+  { tunnel, resolve }: ReachSurroundings,
+): Promise<ReachableGateway | undefined> {
+  const name = gateway.address ?? '';
+  let addresses: readonly IpAddress[];
+  try {
+    addresses = await resolve(name, tunnel.nameServers);
+  } catch {
+    throw new ConnectionProblem({ code: 'name-not-resolved', name });
+  }
+  const first = attempts % Math.max(1, addresses.length);
+  const inOrder = [...addresses.slice(first), ...addresses.slice(0, first)];
+  return tunnel.firstReachable(inOrder, gateway.port);
+}
