@@ -16,6 +16,7 @@ const peers = [
   'strongswan-swanctl',
   'strongswan-pki',
   'libcharon-extra-plugins',
+  'libcharon-extauth-plugins',
   'libstrongswan-standard-plugins',
   'libstrongswan-extra-plugins',
 ];

@@ -1,6 +1,12 @@
 // Puts words to failures: what happened and why, and what to do next. The only place that does, for the command line.
 import { englishOf } from '../control/english.ts';
-import type { ControlFailure, Failure, ProfileProblem, PromptRefusal } from '../control/failure.ts';
+import type {
+  ControlFailure,
+  Failure,
+  PasswordProblem,
+  ProfileProblem,
+  PromptRefusal,
+} from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
 import { conflictWords } from './conflict-words.ts';
@@ -182,6 +188,7 @@ export function connectionWords(profile: string, failure: Failure): Words {
     case 'deleted-by-peer':
       return { what: `The gateway ended "${profile}".`, next: `Connect again: sealnic up ${name}` };
     case 'authentication-failed':
+      if (failure.problem !== undefined) return passwordWords(profile, failure.problem);
       return {
         what: `The gateway refused to authenticate us for "${profile}".`,
         next: 'Check the identity and the secret or certificate: sealnic secrets list',
@@ -330,6 +337,29 @@ const promptRefusals: Readonly<Record<PromptRefusal, Words>> = {
   'pin-pad': { what: 'The PIN is typed on the card reader, not here.' },
   'card-expected': { what: 'Nothing is to be typed: insert the card.' },
 };
+
+const passwordProblemWords: Readonly<Record<PasswordProblem, { what: string; next: string }>> = {
+  'wrong-password': {
+    what: 'name or password is wrong',
+    next: 'Check authentication.identity in the profile, and try again with the right password.',
+  },
+  'account-disabled': { what: 'the account is disabled', next: 'Ask its administrator.' },
+  'password-expired': { what: 'the password has expired', next: 'Change it, or ask its administrator.' },
+  'not-permitted': { what: 'the account may not log in now', next: 'Ask its administrator.' },
+  'no-common-method': {
+    what: 'it offers no method of logging in that the profile allows',
+    next: 'SealNIC has MS-CHAPv2 and GTC; check authentication.methods in the profile.',
+  },
+  'server-unproven': {
+    what: 'it does not know the password itself',
+    next: 'Somebody may be in between; ask the administrator of the gateway.',
+  },
+};
+
+function passwordWords(profile: string, problem: PasswordProblem): Words {
+  const { what, next } = passwordProblemWords[problem];
+  return { what: `The gateway refused to log in "${profile}": ${what}.`, next };
+}
 
 type PeerProblem = Extract<Failure, { code: 'peer-authentication-failed' }>['problem'];
 

@@ -16,6 +16,17 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** What the gateway said against name and password. */
+export const passwordProblems = [
+  'wrong-password',
+  'account-disabled',
+  'password-expired',
+  'not-permitted',
+  'no-common-method',
+  'server-unproven',
+] as const;
+export type PasswordProblem = (typeof passwordProblems)[number];
+
 /**
  * Why a connection is not (or no longer) up. The first group is the IKE engine's own (IkeFailure in
  * main/engine/ike/contract.ts, which is assignable to this), the second the service's.
@@ -25,7 +36,11 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('no-answer'), milliseconds: z.number() }),
   z.object({ code: z.literal('dead-peer') }),
   z.object({ code: z.literal('deleted-by-peer') }),
-  z.object({ code: z.literal('authentication-failed') }),
+  z.object({
+    code: z.literal('authentication-failed'),
+    /** EAP's reason, where it gave one. */
+    problem: z.enum(passwordProblems).optional(),
+  }),
   z.object({
     code: z.literal('peer-authentication-failed'),
     problem: z.enum([

@@ -4,15 +4,13 @@ import { z } from 'zod';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
+import { filterMethods } from './filter-methods.ts';
 import { messageSchema } from './messages.ts';
 import { presenceMethods } from './presence-methods.ts';
 import { promptMethods } from './prompt-methods.ts';
 import {
   childAssociationSchema,
   connectionStatusSchema,
-  explanationSchema,
-  filterRowSchema,
-  filterRowTextSchema,
   findingSchema,
   ikeAssociationSchema,
   profileSummarySchema,
@@ -44,7 +42,6 @@ const none = {} as const;
 const profileName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,62}$/u, 'a profile name');
 const secretName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,126}$/u, 'a name');
 const spi = z.string().regex(/^[0-9a-f]{1,16}$/, 'an SPI in hexadecimal');
-const port = z.number().int().min(0).max(65535);
 const secretUpload = { maximumBytes: 64 * 1024 - 4, optional: false } as const;
 const fileUpload = { maximumBytes: 1024 * 1024, optional: false } as const;
 
@@ -141,40 +138,6 @@ export const methods = {
     result: z.object({}),
   },
 
-  'filter.list': {
-    right: 'control',
-    parameters: nothing,
-    uploads: none,
-    result: z.object({ version: z.number().int(), rows: z.array(filterRowSchema) }),
-  },
-  /** `position` in the user's own rows, from 0; absent: after them all. */
-  'filter.add': {
-    right: 'administer',
-    parameters: z.strictObject({ row: filterRowTextSchema, position: z.number().int().min(0).optional() }),
-    uploads: none,
-    result: z.object({ id: z.string() }),
-  },
-  'filter.remove': {
-    right: 'administer',
-    parameters: z.strictObject({ id: z.string().max(128) }),
-    uploads: none,
-    result: z.object({}),
-  },
-  /** One explanation for each address that a name stands for. */
-  'filter.explain': {
-    right: 'control',
-    parameters: z.strictObject({
-      /** Absent: what the terminal would use. */
-      source: z.string().max(255).optional(),
-      destination: z.string().max(255),
-      protocol: z.string().max(16).optional(),
-      sourcePort: port.optional(),
-      destinationPort: port.optional(),
-    }),
-    uploads: none,
-    result: z.object({ explanations: z.array(explanationSchema) }),
-  },
-
   'sa.list': {
     right: 'control',
     parameters: nothing,
@@ -214,6 +177,7 @@ export const methods = {
     result: z.object({}),
   },
 
+  ...filterMethods,
   ...promptMethods,
 
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */

@@ -200,7 +200,7 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
-  authentication: z.enum(['psk', 'certificate']),
+  authentication: z.enum(['psk', 'certificate', 'eap']),
   /** What is wrong first, when the file does not validate. */
   problem: profileProblemSchema.optional(),
   state: z.enum(connectionStates),

@@ -12,7 +12,8 @@ import type { UserFilter } from './filter/user-filter.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
-import { addRow, explain, listFilter, removeRow } from './methods/filter.ts';
+import { explain, listFilter } from './methods/filter.ts';
+import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
 import type { ProfileBook } from './methods/profiles.ts';
 import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
@@ -60,7 +61,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
   const statusOf = (connection: Connection | Gateway): ConnectionStatus =>
     connection instanceof Connection
       ? connectionStatus(connection, tunnel)
-      : gatewayStatus(connection, tunnel);
+      : gatewayStatus(connection, tunnel, connections.connections);
   const filterParts = {
     tunnel,
     host,
@@ -130,6 +131,14 @@ function createMethods(parts: ServiceParts): ServiceMethods {
 
     'filter.list': () => listFilter(filterParts),
     'filter.add': (parameters) => addRow(filterParts, parameters),
+    'filter.replace': async (parameters) => {
+      await replaceRow(filterParts, parameters);
+      return {};
+    },
+    'filter.move': async (parameters) => {
+      await moveRow(filterParts, parameters);
+      return {};
+    },
     'filter.remove': async ({ id }) => {
       await removeRow(filterParts, id);
       return {};

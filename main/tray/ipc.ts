@@ -79,6 +79,8 @@ export const serviceCommands = {
   'profiles.remove': ofService('profiles.remove'),
   'filter.list': ofService('filter.list'),
   'filter.add': ofService('filter.add'),
+  'filter.replace': ofService('filter.replace'),
+  'filter.move': ofService('filter.move'),
   'filter.remove': ofService('filter.remove'),
   'filter.explain': ofService('filter.explain'),
   'sa.list': ofService('sa.list'),

@@ -7,9 +7,11 @@ export type Remedy = 'retry' | 'edit-profile' | 'store-secret' | 'doctor' | 'non
 export function remedyOf(failure: Failure): Remedy {
   switch (failure.code) {
     case 'secret-missing':
-    case 'authentication-failed':
     case 'signing-failed':
       return 'store-secret';
+    // Name and password are asked for again.
+    case 'authentication-failed':
+      return failure.problem === undefined ? 'store-secret' : 'retry';
     case 'peer-authentication-failed':
       return failure.problem === 'wrong-psk' ? 'store-secret' : 'edit-profile';
     case 'no-proposal-chosen':

@@ -1,5 +1,5 @@
 // The filter table as the window shows and edits it.
-import type { FilterRow, VerdictSample } from '../../main/control/values.ts';
+import type { FilterRow, FilterRowTextValue, VerdictSample } from '../../main/control/values.ts';
 
 export interface RowForm {
   readonly action: FilterRow['action'];
@@ -8,6 +8,7 @@ export interface RowForm {
   readonly protocol: string;
   readonly sourcePorts: string;
   readonly destinationPorts: string;
+  readonly allowInbound: boolean;
   readonly profile: string;
   readonly note: string;
 }
@@ -21,24 +22,14 @@ export const emptyRow: RowForm = {
   protocol: 'any',
   sourcePorts: '',
   destinationPorts: '',
+  allowInbound: false,
   profile: '',
   note: '',
 };
 
-/** The row as the service wants it: what is empty is left out. */
-export interface RowText {
-  action: FilterRow['action'];
-  source: string;
-  destination: string;
-  protocol: string;
-  sourcePorts?: string;
-  destinationPorts?: string;
-  profile?: string;
-  note?: string;
-}
-
-export function rowTextOf(form: RowForm): RowText {
-  const row: RowText = {
+/** The row as the service wants it: what is empty, or does not go with the action, is left out. */
+export function rowTextOf(form: RowForm): FilterRowTextValue {
+  const row: FilterRowTextValue = {
     action: form.action,
     source: form.source.trim() || 'terminal',
     destination: form.destination.trim() || 'any',
@@ -48,6 +39,7 @@ export function rowTextOf(form: RowForm): RowText {
     const text = form[key].trim();
     if (text !== '') row[key] = text;
   }
+  if (form.action === 'BYPASS' && form.allowInbound) row.allowInbound = true;
   if (form.action === 'PROTECT' && form.profile !== '') row.profile = form.profile;
   return row;
 }
@@ -60,6 +52,7 @@ export function formOf(row: FilterRow): RowForm {
     protocol: row.protocol,
     sourcePorts: row.sourcePorts ?? '',
     destinationPorts: row.destinationPorts ?? '',
+    allowInbound: row.allowInbound ?? false,
     profile: row.profile ?? '',
     note: row.note ?? '',
   };
@@ -80,10 +73,7 @@ export function ownRows(rows: readonly FilterRow[]): readonly FilterRow[] {
   return rows.filter(({ removable }) => removable);
 }
 
-/**
- * A row is moved by adding it at its new place and then removing the old one, so that it is in force all the time.
- * The position that `filter.add` wants, or undefined where it cannot move further.
- */
+/** The position for `filter.move`, or undefined where the row cannot move further or is not the user's. */
 export function positionAfterMove(
   rows: readonly FilterRow[],
   id: string,
@@ -91,9 +81,8 @@ export function positionAfterMove(
 ): number | undefined {
   const own = ownRows(rows);
   const index = own.findIndex((row) => row.id === id);
-  if (index === -1) return undefined;
-  if (direction === 'up') return index === 0 ? undefined : index - 1;
-  return index === own.length - 1 ? undefined : index + 2;
+  const position = direction === 'up' ? index - 1 : index + 1;
+  return index === -1 || position < 0 || position >= own.length ? undefined : position;
 }
 
 /** "tcp 443", "any", "icmp 8". */
@@ -117,4 +106,27 @@ export function mergeSamples(
   const newest = shown[0]?.sequence ?? 0;
   const fresh = arrived.filter(({ sequence }) => sequence > newest).toReversed();
   return fresh.length === 0 ? shown : [...fresh, ...shown].slice(0, limit);
+}
+
+/** What the live tail is narrowed to. */
+export interface VerdictFilter {
+  /** Part of an address, port, protocol or reason, as it is shown. */
+  readonly text: string;
+  readonly show: 'all' | 'dropped' | FilterRow['action'];
+}
+
+/** `words`: the row and reason as the sample shows them. */
+export function fitsVerdict(sample: VerdictSample, filter: VerdictFilter, words: string): boolean {
+  const { show } = filter;
+  const dropped = sample.dropReason !== undefined || sample.action === 'DISCARD';
+  if (show === 'dropped' ? !dropped : show !== 'all' && sample.action !== show) return false;
+  const wanted = filter.text.trim().toLowerCase();
+  if (wanted === '') return true;
+  const shown = [
+    sample.protocol,
+    endpointText(sample.source, sample.sourcePort),
+    endpointText(sample.destination, sample.destinationPort),
+    words,
+  ];
+  return shown.join(' ').toLowerCase().includes(wanted);
 }

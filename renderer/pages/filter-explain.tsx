@@ -20,22 +20,22 @@ export function FilterExplain() {
   const [destination, setDestination] = useState('');
   const [protocol, setProtocol] = useState('');
   const [port, setPort] = useState('');
+  const [sourcePort, setSourcePort] = useState('');
   const [source, setSource] = useState('');
-  const [portProblem, setPortProblem] = useState(false);
+  const [tried, setTried] = useState(false);
   const [failure, setFailure] = useState<ControlFailure>();
   const [explanations, setExplanations] = useState<readonly Explanation[]>([]);
 
   const ask = async (event: FormEvent) => {
     event.preventDefault();
-    const number = Number(port);
-    const wrong = port.trim() !== '' && !(Number.isInteger(number) && number >= 0 && number <= 65535);
-    setPortProblem(wrong);
-    if (wrong || destination.trim() === '') return;
+    setTried(true);
+    if (destination.trim() === '' || !isPort(port) || !isPort(sourcePort)) return;
     const answer = await invoke('filter.explain', {
       destination: destination.trim(),
       ...(source.trim() !== '' && { source: source.trim() }),
       ...(protocol !== '' && { protocol }),
-      ...(port.trim() !== '' && { destinationPort: number }),
+      ...(port.trim() !== '' && { destinationPort: Number(port) }),
+      ...(sourcePort.trim() !== '' && { sourcePort: Number(sourcePort) }),
     });
     setFailure(answer.ok ? undefined : answer.failure);
     setExplanations(answer.ok ? answer.value.explanations : []);
@@ -73,7 +73,7 @@ export function FilterExplain() {
               value={port}
               inputMode="numeric"
               placeholder="443"
-              problem={portProblem ? say('explain.port-problem') : undefined}
+              problem={tried && !isPort(port) ? say('explain.port-problem') : undefined}
               onText={setPort}
             />
             <TextField
@@ -81,6 +81,13 @@ export function FilterExplain() {
               value={source}
               placeholder={say('explain.source-default')}
               onText={setSource}
+            />
+            <TextField
+              label={say('explain.source-port')}
+              value={sourcePort}
+              inputMode="numeric"
+              problem={tried && !isPort(sourcePort) ? say('explain.port-problem') : undefined}
+              onText={setSourcePort}
             />
           </div>
           <div className="actions">
@@ -103,6 +110,11 @@ export function FilterExplain() {
   );
 }
 
+/** Nothing, or a number from 0 to 65535. */
+function isPort(text: string): boolean {
+  return text.trim() === '' || (/^\d{1,5}$/.test(text.trim()) && Number(text) <= 65535);
+}
+
 function ExplanationCard({ explanation }: { readonly explanation: Explanation }) {
   const { say, message } = useWords();
   const { action, source, sourcePort, destination, destinationPort, protocol } = explanation;
@@ -110,7 +122,7 @@ function ExplanationCard({ explanation }: { readonly explanation: Explanation })
     <Card>
       <div className="actions">
         <ActionBadge action={action} />
-        <strong>{say(`action-meaning.${action}`)}</strong>
+        <strong>{say(`outcome.${explanation.outcome}`)}</strong>
       </div>
       <p className="fixed">
         {protocol} {endpointText(source, sourcePort)} → {endpointText(destination, destinationPort)}
@@ -125,6 +137,18 @@ function ExplanationCard({ explanation }: { readonly explanation: Explanation })
           { name: say('explain.reason'), value: message(explanation.reason), wide: true },
         ]}
       />
+      {explanation.passed.length > 0 && (
+        <>
+          <h3>{say('explain.passed')}</h3>
+          <ul className="list">
+            {explanation.passed.map(({ rowId, rowLabel, difference }) => (
+              <li key={rowId}>
+                {message(rowLabel)}: {message(difference)}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </Card>
   );
 }

@@ -1,5 +1,5 @@
 // The rows in the order in which they are asked. The user's own can be moved and removed.
-import { useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import type { FilterRow } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
 import { Card } from '../components/card.tsx';
@@ -8,10 +8,10 @@ import { Icon } from '../components/icon.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import { Bytes, Count } from '../components/quantity.tsx';
 import { type Column, Table } from '../components/table.tsx';
-import { formOf, positionAfterMove, protocolText, rowTextOf } from '../logic/filter-view.ts';
+import { positionAfterMove, protocolText } from '../logic/filter-view.ts';
 import { useActions } from '../state/actions.ts';
 import { useLook } from '../state/hooks.ts';
-import { type Say, useWords } from '../state/words.ts';
+import { type Say, useWords, type Words } from '../state/words.ts';
 import { ActionBadge } from './action-badge.tsx';
 import { RowDialog } from './row-dialog.tsx';
 
@@ -25,11 +25,13 @@ export function FilterRows() {
   const [removing, remove] = useState<FilterRow>();
   const rows = value?.rows ?? [];
 
+  const focus = useFocusAfterMove(rows);
+
   const move = async (row: FilterRow, direction: 'up' | 'down') => {
     const position = positionAfterMove(rows, row.id, direction);
-    if (position === undefined) return;
-    const added = await run(row.id, 'filter.add', { row: rowTextOf(formOf(row)), position });
-    if (added !== undefined) await run(row.id, 'filter.remove', { id: row.id });
+    if (position === undefined || busy !== undefined) return;
+    focus.current = { id: row.id, direction };
+    await run(row.id, 'filter.move', { id: row.id, position });
     reload();
   };
   const removeNow = async (row: FilterRow) => {
@@ -39,20 +41,31 @@ export function FilterRows() {
   };
 
   const columns: readonly Column<FilterRow>[] = [
-    ...factColumns(say),
+    ...factColumns(say, message),
     {
       name: say('filter.column.change'),
       quietName: true,
       cell: (row) =>
         row.removable ? (
-          <span className="cell-actions">
+          // biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys do what its buttons do
+          <span
+            className="cell-actions"
+            data-row={row.id}
+            onKeyDown={(event) => {
+              const direction = { ArrowUp: 'up', ArrowDown: 'down' }[event.key];
+              if (!event.altKey || (direction !== 'up' && direction !== 'down')) return;
+              event.preventDefault();
+              void move(row, direction);
+            }}
+          >
             {(['up', 'down'] as const).map((direction) => (
               <Button
                 key={direction}
                 kind="quiet"
                 aria-label={say(`filter.move-${direction}`, { row: message(row.label) })}
                 title={say(`filter.move-${direction}-short`)}
-                disabled={busy !== undefined || positionAfterMove(rows, row.id, direction) === undefined}
+                data-move={direction}
+                disabled={positionAfterMove(rows, row.id, direction) === undefined}
                 icon={<Icon name={direction} />}
                 onClick={() => void move(row, direction)}
               />
@@ -119,16 +132,21 @@ export function FilterRows() {
   );
 }
 
-function factColumns(say: Say): readonly Column<FilterRow>[] {
+function factColumns(say: Say, message: Words['message']): readonly Column<FilterRow>[] {
   return [
     { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
     { name: say('filter.column.source'), cell: ({ source }) => source },
     {
       name: say('filter.column.destination'),
-      cell: ({ destination, note }) => (
+      cell: ({ destination, note, problem, label, removable, allowInbound }) => (
         <>
           {destination}
+          {allowInbound === true && <span className="cell-note">{say('filter.allows-inbound')}</span>}
           {note !== undefined && <span className="cell-note">{note}</span>}
+          {!removable && label.code !== 'label-text' && <span className="cell-note">{message(label)}</span>}
+          {problem !== undefined && (
+            <span className="cell-note problem">{say('filter.not-in-force', { why: message(problem) })}</span>
+          )}
         </>
       ),
     },
@@ -172,6 +190,29 @@ function factColumns(say: Say): readonly Column<FilterRow>[] {
       ),
     },
   ];
+}
+
+interface MovedRow {
+  readonly id: string;
+  readonly direction: 'up' | 'down';
+}
+
+/** A row that was moved by keyboard keeps the focus: on the same button, or on the other where it cannot go further. */
+function useFocusAfterMove(rows: readonly FilterRow[]) {
+  const moved = useRef<MovedRow>(undefined);
+  const order = rows.map(({ id }) => id).join(' ');
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when the order changes
+  useLayoutEffect(() => {
+    const row = moved.current;
+    if (row === undefined) return;
+    moved.current = undefined;
+    const actions = document.querySelector(`[data-row="${CSS.escape(row.id)}"]`);
+    const button =
+      actions?.querySelector<HTMLElement>(`[data-move="${row.direction}"]:not(:disabled)`) ??
+      actions?.querySelector<HTMLElement>('button:not(:disabled)');
+    button?.focus();
+  }, [order]);
+  return moved;
 }
 
 /** "filter", "profile NAME", "built-in", "default", as the service tells them. */

@@ -4,9 +4,10 @@ import type { ControlFailure } from '../../main/control/failure.ts';
 import type { VerdictSample } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
 import { Card } from '../components/card.tsx';
+import { Field, TextField } from '../components/field.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import { type Column, Table } from '../components/table.tsx';
-import { endpointText, mergeSamples } from '../logic/filter-view.ts';
+import { endpointText, fitsVerdict, mergeSamples, type VerdictFilter } from '../logic/filter-view.ts';
 import { clockText } from '../logic/format.ts';
 import { useInvoke, useLatest, useWindowState } from '../state/hooks.ts';
 import { type Say, useWords, type Words } from '../state/words.ts';
@@ -18,9 +19,11 @@ const everyMilliseconds = 500;
 export function FilterVerdicts() {
   const { say, message, language } = useWords();
   const [paused, setPaused] = useState(false);
+  const [filter, setFilter] = useState<VerdictFilter>({ text: '', show: 'all' });
   const { samples, failure } = useVerdicts(paused);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the words change with the language only
   const columns = useMemo(() => columnsOf(say, message, language), [language]);
+  const shown = samples.filter((sample) => fitsVerdict(sample, filter, reasonOf(sample, say, message)));
   return (
     <Card
       title={say('verdicts.title')}
@@ -31,12 +34,41 @@ export function FilterVerdicts() {
       }
     >
       <p className="hint">{say('verdicts.text')}</p>
+      <div className="form-row">
+        <TextField
+          label={say('verdicts.search')}
+          placeholder={say('verdicts.search-hint')}
+          type="search"
+          value={filter.text}
+          onText={(text) => setFilter({ ...filter, text })}
+        />
+        <Field label={say('verdicts.show')}>
+          {(properties) => (
+            <select
+              {...properties}
+              value={filter.show}
+              onChange={(event) =>
+                setFilter({ ...filter, show: event.target.value as VerdictFilter['show'] })
+              }
+            >
+              <option value="all">{say('verdicts.all')}</option>
+              <option value="dropped">{say('verdicts.dropped')}</option>
+              {(['PROTECT', 'BYPASS', 'DISCARD'] as const).map((action) => (
+                <option key={action} value={action}>
+                  {action}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+      </div>
       {failure !== undefined && <FailureNotice failure={failure} />}
+      {samples.length > 0 && shown.length === 0 && <p className="hint">{say('verdicts.none-fits')}</p>}
       {samples.length === 0 && failure === undefined && <p className="hint">{say('verdicts.none')}</p>}
-      {samples.length > 0 && (
+      {shown.length > 0 && (
         <Table
           caption={say('verdicts.title')}
-          rows={samples}
+          rows={shown}
           keyOf={({ sequence }) => String(sequence)}
           columns={columns}
         />
@@ -67,14 +99,20 @@ function columnsOf(say: Say, message: Words['message'], language: string): reado
     },
     {
       name: say('verdicts.why'),
-      cell: ({ dropReason, rowLabel, rowId }) =>
-        dropReason === undefined
-          ? rowLabel === undefined
-            ? (rowId ?? '–')
-            : message(rowLabel)
-          : `${say(`drop.${dropReason}`, { defaultValue: dropReason })}${rowLabel === undefined ? '' : ` · ${message(rowLabel)}`}`,
+      cell: (sample) => reasonOf(sample, say, message),
     },
   ];
+}
+
+/** Why: the row that decided, and the reason of a drop before it. */
+function reasonOf(
+  { dropReason, rowLabel, rowId }: VerdictSample,
+  say: Say,
+  message: Words['message'],
+): string {
+  const row = rowLabel === undefined ? rowId : message(rowLabel);
+  const drop = dropReason === undefined ? undefined : say(`drop.${dropReason}`, { defaultValue: dropReason });
+  return [drop, row].filter((part) => part !== undefined).join(' · ') || '–';
 }
 
 function useVerdicts(paused: boolean) {

@@ -4,7 +4,7 @@ import type { ControlFailure } from '../../main/control/failure.ts';
 import type { FilterRow } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { Choice, Field, TextField } from '../components/field.tsx';
+import { Choice, Field, Switch, TextField } from '../components/field.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import {
   checkRow,
@@ -38,8 +38,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   const profiles =
     service.service === 'present' ? service.profiles.filter(({ role }) => role === 'client') : [];
   const own = ownRows(rows);
-  const place = own.findIndex(({ id }) => id === row?.id);
-  const [position, setPosition] = useState(place === -1 ? own.length : place);
+  const [position, setPosition] = useState(own.length);
 
   const change = (part: Partial<RowForm>) => {
     setForm({ ...form, ...part });
@@ -56,12 +55,12 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   const save = async () => {
     setTried(true);
     if (Object.keys(problems).length > 0) return;
-    const added = await invoke('filter.add', { row: rowTextOf(form), position });
-    if (!added.ok) return setFailure(added.failure);
-    if (row !== undefined) {
-      const removed = await invoke('filter.remove', { id: row.id });
-      if (!removed.ok) return setFailure(removed.failure);
-    }
+    const text = rowTextOf(form);
+    const saved =
+      row === undefined
+        ? await invoke('filter.add', { row: text, position })
+        : await invoke('filter.replace', { id: row.id, row: text });
+    if (!saved.ok) return setFailure(saved.failure);
     onDone();
   };
 
@@ -138,6 +137,14 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
             onText={(destinationPorts) => change({ destinationPorts })}
           />
         </div>
+        {form.action === 'BYPASS' && (
+          <Switch
+            label={say('filter.field.allow-inbound')}
+            hint={say('filter.field.allow-inbound-hint')}
+            checked={form.allowInbound}
+            onSwitch={(allowInbound) => change({ allowInbound })}
+          />
+        )}
         <div className="form-row">
           <TextField
             label={say('filter.field.note')}

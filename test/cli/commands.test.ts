@@ -212,6 +212,29 @@ u1  DISCARD  terminal → 203.0.113.25 tcp 25       12     720 B  firewall     f
   );
 });
 
+test('filter replace and move', async () => {
+  const replaced = await run(
+    'filter replace u1 bypass --to 10.1.0.9 --protocol tcp --port 80 --allow-inbound'.split(' '),
+  );
+  assert.deepEqual(replaced.calls[0]?.parameters, {
+    id: 'u1',
+    row: {
+      source: 'terminal',
+      destination: '10.1.0.9',
+      protocol: 'tcp',
+      destinationPorts: '80',
+      action: 'BYPASS',
+      allowInbound: true,
+    },
+  });
+  assert.equal(replaced.output, 'Replaced row u1.\n');
+  const moved = await run(['filter', 'move', 'u1', '2']);
+  assert.deepEqual(moved.calls[0]?.parameters, { id: 'u1', position: 2 });
+  const wrong = await run(['filter', 'add', 'DISCARD', '--allow-inbound']);
+  assert.equal(wrong.exitCode, 2);
+  assert.match(wrong.errors, /--allow-inbound goes with BYPASS only/);
+});
+
 test('filter add says all that a row can say', async () => {
   const { calls, output } = await run(
     'filter add protect --to 10.1.0.0/16 --protocol tcp --port 443 --from-port 1024-65535 --profile office --note web --position 2'.split(

@@ -24,6 +24,8 @@ const examples: { [Name in MethodName]?: unknown } = {
   'profiles.lockdown': { profile: 'office', on: true },
   'profiles.remove': { profile: 'office' },
   'filter.add': { row, position: 0 },
+  'filter.replace': { id: 'u1', row },
+  'filter.move': { id: 'u1', position: 0 },
   'filter.remove': { id: 'u1' },
   'filter.explain': { destination: '10.1.0.9', protocol: 'tcp', destinationPort: 443 },
   'sa.rekey': { profile: 'office', layer: 'child' },

@@ -208,6 +208,8 @@ export class FakeService implements ServiceApi {
         ],
       }),
       'filter.add': () => ({ id: 'u2' }),
+      'filter.replace': empty,
+      'filter.move': empty,
       'filter.remove': empty,
       'filter.explain': ({ destination }) => ({
         explanations: [

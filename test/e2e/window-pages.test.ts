@@ -159,7 +159,7 @@ describe('the window', { skip: missing }, () => {
     const dialog = browser.page.getByRole('dialog');
     await dialog.getByLabel('Destination', { exact: true }).fill('nonsense');
     await dialog.getByRole('button', { name: 'Add row' }).click();
-    await dialog.getByText('"nonsense" is no address').waitFor();
+    await dialog.getByText('“nonsense” is no IP address').waitFor();
     const field = dialog.getByLabel('Destination', { exact: true });
     assert.equal(await field.getAttribute('aria-invalid'), 'true');
     await field.fill('10.1.0.99');
@@ -168,17 +168,30 @@ describe('the window', { skip: missing }, () => {
     await browser.page.getByText('10.1.0.99').waitFor();
   });
 
-  test('a row is moved by adding it before the old one goes', async () => {
+  test('a row is moved by keyboard and keeps the focus, and is edited in its place', async () => {
     await open({ scenario: 'connected' });
     await button('Filter').click();
-    await button('Move the public web site up').click();
-    await browser.page.waitForFunction('window.sealnic.asked.some(({ name }) => name === "filter.remove")');
-    const changes = (await asked()).filter(({ name }) => name === 'filter.add' || name === 'filter.remove');
+    const up = button('Move the public web site up');
+    await up.focus();
+    await browser.page.keyboard.press('Alt+ArrowUp');
+    await browser.page.waitForFunction(
+      'document.querySelector("[data-row=filter-2]").contains(document.activeElement) && !document.activeElement.matches("[data-move=up]")',
+    );
+    assert.equal(await up.isDisabled(), true);
+    await button('Edit the public web site').click();
+    const dialog = browser.page.getByRole('dialog');
+    await dialog.getByLabel('The other side may begin, too').check();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const changes = (await asked()).filter(({ name }) => /^filter\.(move|replace|add|remove)$/.test(name));
     assert.deepEqual(
       changes.map(({ name }) => name),
-      ['filter.add', 'filter.remove'],
+      ['filter.move', 'filter.replace'],
     );
-    assert.deepEqual(changes[1]?.parameters, { id: 'filter-2' });
+    assert.deepEqual(changes[0]?.parameters, { id: 'filter-2', position: 0 });
+    const { row } = changes[1]!.parameters as { row: { allowInbound?: boolean } };
+    assert.equal(row.allowInbound, true);
+    await browser.page.getByText('also begun by the other side').waitFor();
   });
 
   test('a profile by the form: no secret in its text, and the bytes are wiped', async () => {

@@ -102,6 +102,18 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
         rows = [...rows.slice(0, at), added as (typeof rows)[number], ...rows.slice(at)];
         return { id };
       }
+      case 'filter.replace': {
+        const { id, row } = parameters as { id: string; row: Partial<(typeof rows)[number]> };
+        rows = rows.map((each) => (each.id === id ? { ...each, ...row } : each));
+        return {};
+      }
+      case 'filter.move': {
+        const { id, position } = parameters as { id: string; position: number };
+        const own = rows.filter((each) => each.removable && each.id !== id);
+        const order = own.toSpliced(position, 0, rows.find((each) => each.id === id)!);
+        rows = rows.map((each) => (each.removable ? order.shift()! : each));
+        return {};
+      }
       case 'filter.remove':
         rows = rows.filter(({ id }) => id !== (parameters as { id: string }).id);
         return {};
@@ -116,10 +128,21 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
               destinationPort: 25,
               action: 'DISCARD',
               rowId: 'filter-1',
-              rowLabel: 'no mail from laptops',
+              outcome: 'dropped',
+              rowLabel: { code: 'label-text', text: 'no mail from laptops' },
               origin: 'filter',
-              reason:
-                'destination, protocol and port fit; not "on-link": 10.1.0.25 is not among its destinations',
+              reason: { code: 'row-fits' },
+              passed: [
+                {
+                  rowId: 'office-local-network',
+                  rowLabel: { code: 'label-local-network' },
+                  difference: {
+                    code: 'destination-differs',
+                    found: '10.1.0.25',
+                    wanted: '192.168.1.0-192.168.1.255',
+                  },
+                },
+              ],
               enforcedBy: 'engine',
             },
           ],
@@ -131,7 +154,14 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
       case 'profiles.validate':
         return {
           problems: (parameters as { text: string }).text.includes('adress')
-            ? [{ line: 4, column: 1, key: 'gateway.adress', message: 'unknown key; did you mean "address"?' }]
+            ? [
+                {
+                  line: 4,
+                  column: 1,
+                  key: 'gateway.adress',
+                  problem: { code: 'key-misspelt', near: 'address' },
+                },
+              ]
             : [],
         };
       case 'profiles.save':
@@ -142,7 +172,7 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
         ) {
           throw { code: 'passphrase-needed' };
         }
-        return { profiles: ['office'], secrets: ['office'], remarks: ['EAP settings were left out'] };
+        return { profiles: ['office'], secrets: ['office'], remarks: [{ code: 'remark-apps' }] };
       case 'secrets.list':
         return { secrets: [{ name: 'alice', kind: 'certificate', owner: 0, storedAt: begun, usedBy: [] }] };
       case 'log.tail': {
@@ -180,7 +210,7 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
       case 'doctor.check':
         return { findings };
       case 'doctor.repair':
-        return { repaired: ['leftover-changes'], findings: [] };
+        return { repaired: [{ code: 'change-file', path: '/etc/resolv.conf' }], findings: [] };
       case 'terminal.information':
         return terminal;
       case 'verdicts.tail': {

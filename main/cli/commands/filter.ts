@@ -1,7 +1,7 @@
 // sealnic filter: the table that decides what is sealed, what passes and what is dropped.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { englishOf } from '../../control/english.ts';
-import type { Explanation, FilterRow, VerdictSample } from '../../control/values.ts';
+import type { Explanation, FilterRow, FilterRowTextValue, VerdictSample } from '../../control/values.ts';
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
@@ -14,19 +14,23 @@ const actions = ['PROTECT', 'BYPASS', 'DISCARD'] as const;
 export function addFilterCommands(program: Command, run: Runner): void {
   const filter = program.command('filter').description('what is sealed, what passes, what is dropped');
   filter.command('list').description('the rows in the order in which they are tried').action(run(list));
-  filter
-    .command('add')
-    .argument('<action>', 'PROTECT, BYPASS or DISCARD', parseAction)
+  rowOptions(filter.command('add'))
     .description('add a row of your own')
-    .option('--from <addresses>', 'source: addresses, prefixes, ranges, "terminal", "any"', 'terminal')
-    .option('--to <addresses>', 'destination, likewise; also "gateway", "local-network"', 'any')
-    .option('--protocol <protocol>', '"any", "tcp", "udp", "icmp", "icmpv6" or a number', 'any')
-    .option('--from-port <ports>', '"443", "8000-8080", several with commas', checkPorts)
-    .option('--port <ports>', 'destination ports, likewise; ICMP: "type" or "type/code"', checkPorts)
-    .option('--profile <profile>', 'PROTECT: the profile that protects')
-    .option('--note <text>', 'shown beside the row')
     .option('--position <number>', 'place among your own rows, from 0', parseWholeNumber)
     .action(run((context, action: Action, options: AddOptions) => add(context, action, options)));
+  rowOptions(filter.command('replace').argument('<id>', 'as filter list shows it'))
+    .description('put another row in the place of one of your own')
+    .action(
+      run((context, id: string, action: Action, options: RowOptions) =>
+        replace(context, id, action, options),
+      ),
+    );
+  filter
+    .command('move')
+    .argument('<id>', 'as filter list shows it')
+    .argument('<position>', 'place among your own rows, from 0', parseWholeNumber)
+    .description('move a row of your own')
+    .action(run((context, id: string, position: number) => move(context, id, position)));
   filter
     .command('remove')
     .argument('<id>', 'as filter list shows it')
@@ -48,7 +52,21 @@ export function addFilterCommands(program: Command, run: Runner): void {
     .action(run((context, options: { lines: number }) => tail(context, options.lines)));
 }
 
-interface AddOptions {
+/** What a row says, as arguments and options. */
+function rowOptions(command: Command): Command {
+  return command
+    .argument('<action>', 'PROTECT, BYPASS or DISCARD', parseAction)
+    .option('--from <addresses>', 'source: addresses, prefixes, ranges, "terminal", "any"', 'terminal')
+    .option('--to <addresses>', 'destination, likewise; also "gateway", "local-network"', 'any')
+    .option('--protocol <protocol>', '"any", "tcp", "udp", "icmp", "icmpv6" or a number', 'any')
+    .option('--from-port <ports>', '"443", "8000-8080", several with commas', checkPorts)
+    .option('--port <ports>', 'destination ports, likewise; ICMP: "type" or "type/code"', checkPorts)
+    .option('--allow-inbound', 'BYPASS: the other side may begin, too')
+    .option('--profile <profile>', 'PROTECT: the profile that protects')
+    .option('--note <text>', 'shown beside the row');
+}
+
+interface RowOptions {
   readonly from: string;
   readonly to: string;
   readonly protocol: string;
@@ -56,6 +74,10 @@ interface AddOptions {
   readonly port?: string;
   readonly profile?: string;
   readonly note?: string;
+  readonly allowInbound?: true;
+}
+
+interface AddOptions extends RowOptions {
   readonly position?: number;
 }
 
@@ -135,12 +157,17 @@ export function rowText(row: FilterRow): string {
   const what = [row.protocol === 'any' ? '' : row.protocol, row.destinationPorts ?? '']
     .filter((part) => part !== '')
     .join(' ');
-  return `${row.source}${fromPorts} → ${row.destination}${what === '' ? '' : ` ${what}`}`;
+  const both = row.allowInbound === true ? '⇄' : '→';
+  return `${row.source}${fromPorts} ${both} ${row.destination}${what === '' ? '' : ` ${what}`}`;
 }
 
-async function add(context: CommandContext, action: Action, options: AddOptions): Promise<undefined> {
+/** Throws UsageError for what can be told without asking the service. */
+function rowOf(action: Action, options: RowOptions): FilterRowTextValue {
   if (action === 'PROTECT' && options.profile === undefined) {
     throw new UsageError('a PROTECT row needs --profile: which profile protects?');
+  }
+  if (action !== 'BYPASS' && options.allowInbound === true) {
+    throw new UsageError('--allow-inbound goes with BYPASS only');
   }
   if (options.protocol.toLowerCase() === 'any') {
     for (const [name, ports] of [
@@ -151,19 +178,42 @@ async function add(context: CommandContext, action: Action, options: AddOptions)
       throw new UsageError(`${name} needs a protocol that has ports: --protocol tcp or --protocol udp`);
     }
   }
-  const row = {
+  return {
     source: options.from,
     destination: options.to,
     protocol: options.protocol,
     action,
     ...(options.fromPort === undefined ? {} : { sourcePorts: options.fromPort }),
     ...(options.port === undefined ? {} : { destinationPorts: options.port }),
+    ...(options.allowInbound === undefined ? {} : { allowInbound: true }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.note === undefined ? {} : { note: options.note }),
   };
+}
+
+async function add(context: CommandContext, action: Action, options: AddOptions): Promise<undefined> {
+  const row = rowOf(action, options);
   const position = options.position === undefined ? {} : { position: options.position };
   const value = await context.withService((client) => client.call('filter.add', { row, ...position }));
   print(context, value, [`Added row ${value.id}.`]);
+  return undefined;
+}
+
+async function replace(
+  context: CommandContext,
+  id: string,
+  action: Action,
+  options: RowOptions,
+): Promise<undefined> {
+  const row = rowOf(action, options);
+  await context.withService((client) => client.call('filter.replace', { id, row }));
+  print(context, {}, [`Replaced row ${id}.`]);
+  return undefined;
+}
+
+async function move(context: CommandContext, id: string, position: number): Promise<undefined> {
+  await context.withService((client) => client.call('filter.move', { id, position }));
+  print(context, {}, [`Moved row ${id}.`]);
   return undefined;
 }
 

@@ -13,6 +13,7 @@ import {
 import { type AssignedConfiguration, readReply, requestAttributes } from './configuration-payload.ts';
 import type { Connection } from './connection.ts';
 import type { Identity, IkeFailure } from './contract.ts';
+import { EapExchange } from './eap-exchange.ts';
 import {
   certificatePayloads,
   HandshakeAuthentication,
@@ -33,6 +34,12 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
   #outcome: InitOutcome | undefined;
   #proof: HandshakeAuthentication | undefined;
   #auth: Payload | undefined;
+  #eap: EapExchange | undefined;
+  /** The next request's only payload: EAP goes on, or ends by our AUTH. */
+  #next: Payload | undefined;
+  /** The gateway has proved itself by certificate. */
+  #gateway: { readonly identity: Identity; readonly body: Uint8Array } | undefined;
+  #eapKey: { readonly key: Uint8Array | undefined } | undefined;
   #offer: ChildOffer | undefined;
 
   constructor(connection: Connection, startedAt: number) {
@@ -46,6 +53,11 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
     this.#connection.handshake = this;
     const proof = new HandshakeAuthentication(core, id, configuration, outcome);
     this.#proof = proof;
+    // Without AUTH in the first request, the gateway begins EAP.
+    if (configuration.localAuthentication.method === 'eap') {
+      outcome.association.enqueue(this);
+      return;
+    }
     proof.prove(this.#expectedIdentity(), (result) => {
       if ('failure' in result) this.#connection.close(result.failure);
       else {
@@ -57,11 +69,13 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
 
   cancel(): void {
     this.#proof?.dispose();
+    this.#eap?.dispose();
     this.#cancelOffer();
     this.#outcome?.association.destroy();
   }
 
   begin(): readonly Payload[] {
+    if (this.#next !== undefined) return [this.#next];
     const { core, configuration } = this.#connection;
     const { localIdentity, remoteIdentity, remoteAuthentication } = configuration;
     const attributes = requestAttributes({
@@ -81,7 +95,7 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
       ...(remoteIdentity === undefined
         ? []
         : [{ kind: 'identity-responder', body: encodeIdentity(remoteIdentity) } as const]),
-      this.#auth!,
+      ...(this.#auth === undefined ? [] : [this.#auth]),
       ...(attributes.length === 0
         ? []
         : [{ kind: 'configuration', type: configurationType.request, attributes } as const]),
@@ -92,6 +106,10 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
   }
 
   finish(payloads: readonly Payload[]): void {
+    if (this.#gateway !== undefined) {
+      this.#continueEap(payloads, this.#gateway);
+      return;
+    }
     const identityPayload = findPayload(payloads, 'identity-responder');
     const auth = findPayload(payloads, 'authentication');
     const error = findErrorNotify(payloads);
@@ -100,11 +118,66 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
       this.#connection.close(refusal(error));
       return;
     }
-    const identity = decodeIdentity(identityPayload.body);
-    this.#proof!.verify(payloads, auth, identity, identityPayload.body, (failure) => {
-      if (failure === undefined) this.#succeed(payloads, identity);
-      else this.#reject(failure);
+    const { body } = identityPayload;
+    const identity = decodeIdentity(body);
+    const eap = findPayload(payloads, 'extensible-authentication');
+    const { localAuthentication } = this.#connection.configuration;
+    if ((localAuthentication.method === 'eap') !== (eap !== undefined)) {
+      throw new IkeFormatError(eap === undefined ? 'no EAP where it was due' : 'EAP that nobody asked for');
+    }
+    this.#proof!.verify(payloads, auth, identity, body, (failure) => {
+      if (failure !== undefined) this.#reject(failure);
+      else if (eap === undefined) this.#succeed(payloads, identity);
+      else {
+        this.#gateway = { identity, body };
+        this.#beginEap(eap);
+      }
     });
+  }
+
+  #beginEap(first: PayloadOf<'extensible-authentication'>): void {
+    const { core, id, configuration } = this.#connection;
+    const { localAuthentication } = configuration;
+    if (localAuthentication.method !== 'eap') return;
+    const ask = (payload: Payload) => {
+      this.#next = payload;
+      this.#outcome!.association.enqueue(this);
+    };
+    this.#eap = new EapExchange(core, id, localAuthentication, {
+      send: ask,
+      succeeded: (key) => {
+        this.#eapKey = { key };
+        ask(this.#proof!.proveByKey(key));
+      },
+      failed: (failure) => this.#connection.close(failure),
+    });
+    this.#receiveEap(first);
+  }
+
+  #receiveEap(payload: PayloadOf<'extensible-authentication'>): void {
+    try {
+      this.#eap!.receive(payload);
+    } catch (error) {
+      if (!(error instanceof IkeFormatError)) throw error;
+      this.#connection.close({ code: 'invalid-message', detail: error.message });
+    }
+  }
+
+  /** Another EAP packet, or after its success the AUTH by its key with all that IKE_AUTH ends with. */
+  #continueEap(
+    payloads: readonly Payload[],
+    { identity, body }: { identity: Identity; body: Uint8Array },
+  ): void {
+    const eap = findPayload(payloads, 'extensible-authentication');
+    const auth = findPayload(payloads, 'authentication');
+    const error = findErrorNotify(payloads);
+    if (this.#eapKey === undefined && eap !== undefined) this.#receiveEap(eap);
+    else if (this.#eapKey !== undefined && auth !== undefined) {
+      const fits = this.#proof!.fitsKey(auth, this.#eapKey.key, body);
+      if (fits) this.#succeed(payloads, identity);
+      else this.#reject({ code: 'authentication-failed', problem: 'server-unproven' });
+    } else if (error !== undefined) this.#connection.close(refusal(error));
+    else throw new IkeFormatError('IKE_AUTH response with neither EAP nor AUTH');
   }
 
   abandon(): void {
@@ -154,6 +227,7 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
     this.#offer = undefined;
     this.#proof!.dispose();
     this.#proof = undefined;
+    this.#eap?.dispose();
     this.#connection.establish({
       association,
       localIdentity: configuration.localIdentity,

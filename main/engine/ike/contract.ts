@@ -78,7 +78,23 @@ export type LocalAuthentication =
       /** DER, own certificate first, then intermediates. */
       readonly certificates: readonly Uint8Array[];
       readonly keyType: 'rsa' | 'ecdsa-p256';
-    };
+    }
+  /** Initiator, and only where the peer authenticates by certificate. The password comes by 'get-password'. */
+  | { readonly method: 'eap'; readonly userName: string; readonly methods: readonly EapMethod[] };
+
+export const eapMethods = ['mschapv2', 'gtc'] as const;
+export type EapMethod = (typeof eapMethods)[number];
+export type PasswordKind = 'password' | 'one-time-code';
+
+/** Why EAP came to nothing, where that is known. */
+export type EapProblem =
+  | 'wrong-password'
+  | 'account-disabled'
+  | 'password-expired'
+  | 'not-permitted'
+  | 'no-common-method'
+  /** The server did not know the password either. */
+  | 'server-unproven';
 
 export interface ChildConfiguration {
   readonly association: AssociationId;
@@ -118,7 +134,13 @@ export type IkeEvent =
       readonly association: AssociationId;
       readonly spi: number;
     }
-  | { readonly type: 'delete-child'; readonly connection: ConnectionId; readonly association: AssociationId }
+  /** `spi`: of the child that is meant, in either direction; absent: all that the association has. */
+  | {
+      readonly type: 'delete-child';
+      readonly connection: ConnectionId;
+      readonly association: AssociationId;
+      readonly spi?: number;
+    }
   | { readonly type: 'rekey-ike'; readonly connection: ConnectionId }
   /** Sends DELETE; `abrupt` does not wait for the answer. */
   | { readonly type: 'disconnect'; readonly connection: ConnectionId; readonly abrupt: boolean }
@@ -142,6 +164,8 @@ export type IkeEvent =
   | { readonly type: 'probe'; readonly connection: ConnectionId; readonly urgent: boolean }
   | { readonly type: 'timer' }
   | { readonly type: 'psk'; readonly request: number; readonly secret: Uint8Array | undefined }
+  /** UTF-8 in locked memory, freed by the engine; undefined: there will be none. */
+  | { readonly type: 'password'; readonly request: number; readonly secret: Uint8Array | undefined }
   | {
       readonly type: 'signed';
       readonly request: number;
@@ -193,6 +217,14 @@ export type IkeEffect =
       readonly connection: ConnectionId;
       readonly localIdentity: Identity;
       readonly remoteIdentity: Identity;
+    }
+  /** EAP asks for a password, or (later) for a code; `message`: the peer's own words, as they came. */
+  | {
+      readonly type: 'get-password';
+      readonly request: number;
+      readonly connection: ConnectionId;
+      readonly kind: PasswordKind;
+      readonly message: string;
     }
   /** Sign `data` (RFC 7427: the whole octets, hash to be applied by the signer). */
   | {
@@ -289,7 +321,7 @@ export type IkeFailure =
   | { readonly code: 'no-answer'; readonly milliseconds: number }
   | { readonly code: 'dead-peer' }
   | { readonly code: 'deleted-by-peer' }
-  | { readonly code: 'authentication-failed' } // the peer refused us
+  | { readonly code: 'authentication-failed'; readonly problem?: EapProblem } // the peer refused us
   | {
       readonly code: 'peer-authentication-failed';
       readonly problem: CertificateProblem | 'wrong-psk' | 'wrong-identity';

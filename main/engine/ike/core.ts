@@ -88,6 +88,11 @@ export class EngineCore {
           if (event.secret !== undefined) this.environment.freeSecret(event.secret);
         } else handlers.psk(event);
         break;
+      case 'password':
+        if (handlers?.password === undefined) {
+          if (event.secret !== undefined) this.environment.freeSecret(event.secret);
+        } else handlers.password(event);
+        break;
       case 'signed':
         handlers?.signed?.(event);
         break;

@@ -70,6 +70,7 @@ class Engine implements IkeEngine {
         this.#core.timers.runDue(this.#core.now);
         break;
       case 'psk':
+      case 'password':
       case 'signed':
       case 'peer-verified':
       case 'addresses-assigned':
@@ -105,7 +106,7 @@ class Engine implements IkeEngine {
         connection.rekeyChild(event.spi);
         break;
       case 'delete-child':
-        connection.deleteChildren(event.association);
+        connection.deleteChildren(event.association, event.spi);
         break;
       case 'rekey-ike':
         connection.rekeyIke();

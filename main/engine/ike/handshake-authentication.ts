@@ -69,6 +69,10 @@ export class HandshakeAuthentication {
       );
       return;
     }
+    if (localAuthentication.method === 'eap') {
+      done({ failure: { code: 'signing-failed', detail: 'EAP is for initiators' } });
+      return;
+    }
     const plan = planSigning(localAuthentication.keyType, this.#outcome.peerHashes);
     if (plan === undefined) {
       done({ failure: { code: 'signing-failed', detail: 'no signature hash in common with the peer' } });
@@ -111,6 +115,22 @@ export class HandshakeAuthentication {
     }
     if (remoteAuthentication === 'psk') this.#verifySharedKey(auth, identity, identityBody, done);
     else this.#verifyCertificate(payloads, auth, identity, identityBody, done);
+  }
+
+  /**
+   * After EAP, both sides prove themselves once more by its key (RFC 7296 section 2.16), or by SK_pi and SK_pr where
+   * it made none.
+   */
+  proveByKey(key: Uint8Array | undefined): Payload {
+    const { keys } = this.#outcome.association;
+    return this.#sharedKeyAuth(key ?? keys.authenticationInitiator, this.#ourOctets());
+  }
+
+  fitsKey(auth: PayloadOf<'authentication'>, key: Uint8Array | undefined, identityBody: Uint8Array): boolean {
+    const { keys } = this.#outcome.association;
+    const octets = this.#theirOctets(identityBody);
+    const expected = this.#sharedKeyAuth(key ?? keys.authenticationResponder, octets);
+    return auth.method === authenticationMethod.sharedKey && sameAuthentication(expected.data, auth.data);
   }
 
   #verifySharedKey(

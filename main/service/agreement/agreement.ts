@@ -12,6 +12,7 @@ import type {
   IkeEvent,
   IkeFailure,
   IkeSnapshot,
+  PasswordKind,
   ResponderConfiguration,
   SignatureScheme,
 } from '../../engine/ike/contract.ts';
@@ -25,6 +26,8 @@ export interface AgreementParty {
   readonly keyed: KeyedConnection;
   /** In locked memory, taken over by the engine. */
   preSharedKey(local: Identity, remote: Identity): Promise<Uint8Array | undefined>;
+  /** EAP's password or code in locked memory, taken over by the engine; undefined: none is given. */
+  password(kind: PasswordKind, message: string): Promise<Uint8Array | undefined>;
   sign(scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array>;
   verifyPeer(proof: PeerProof): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }>;
   assignAddresses(remote: Identity, wants4: boolean, wants6: boolean): AssignedAddresses;
@@ -108,8 +111,9 @@ export class Agreement {
     this.#step({ type: 'rekey-child', connection, association, spi });
   }
 
-  deleteChild(connection: ConnectionId, association: AssociationId): void {
-    this.#step({ type: 'delete-child', connection, association });
+  /** The child that has that SPI, in either direction. */
+  deleteChild(connection: ConnectionId, association: AssociationId, spi: number): void {
+    this.#step({ type: 'delete-child', connection, association, spi });
   }
 
   rekeyIke(connection: ConnectionId): void {
@@ -188,6 +192,7 @@ export class Agreement {
         dataPlane.cancelExpected(effect.spi);
         return;
       case 'get-psk':
+      case 'get-password':
       case 'sign':
       case 'verify-peer':
       case 'assign-addresses':
@@ -235,6 +240,13 @@ export class Agreement {
           party?.preSharedKey(effect.localIdentity, effect.remoteIdentity),
           (secret) => ({ type: 'psk', request, secret }),
           () => ({ type: 'psk', request, secret: undefined }),
+        );
+        return;
+      case 'get-password':
+        this.#answer(
+          party?.password(effect.kind, effect.message),
+          (secret) => ({ type: 'password', request, secret }),
+          () => ({ type: 'password', request, secret: undefined }),
         );
         return;
       case 'sign':

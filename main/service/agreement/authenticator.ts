@@ -3,15 +3,25 @@
 import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
+import { EapPassword, type PasswordSources } from '../connection/password.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
 import type { PeerProof } from './agreement.ts';
 
 export class Authenticator {
   readonly #store: CredentialStore;
+  readonly #asking: Omit<PasswordSources, 'store'> | undefined;
 
-  constructor(store: CredentialStore) {
+  /** `asking`: absent, no profile can log in by name and password. */
+  constructor(store: CredentialStore, asking?: Omit<PasswordSources, 'store'>) {
     this.#store = store;
+    this.#asking = asking;
+  }
+
+  /** undefined: the profile does without. */
+  password({ name, authentication }: Profile, owner: number): EapPassword | undefined {
+    if (authentication.method !== 'eap' || this.#asking === undefined) return undefined;
+    return new EapPassword(name, authentication, owner, { store: this.#store, ...this.#asking });
   }
 
   /** undefined: the store has none of that name. The IKE engine frees it. */

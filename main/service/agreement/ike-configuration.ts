@@ -14,7 +14,8 @@ export function ikeConfigurationOf(
   store: CredentialStore,
 ): IkeConfiguration {
   const { authentication } = profile;
-  if (authentication.method === 'psk') return ikeConfigurationFor(profile, { association, localAddress });
+  if (authentication.method !== 'certificate')
+    return ikeConfigurationFor(profile, { association, localAddress });
   return ikeConfigurationFor(profile, {
     association,
     localAddress,

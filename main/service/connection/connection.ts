@@ -25,6 +25,7 @@ import {
   idleConnection,
   stepConnection,
 } from './machine.ts';
+import { acceptPassword, type EapPassword } from './password.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
@@ -71,6 +72,7 @@ export class Connection implements AgreementParty {
   readonly keepTrying: boolean;
   readonly #options: ConnectionOptions;
   readonly #surroundings: ConnectionSurroundings;
+  readonly #password: EapPassword | undefined;
   #model: ConnectionModel;
   #ike: ConnectionId | undefined;
   #reached: ReachableGateway | undefined;
@@ -103,6 +105,7 @@ export class Connection implements AgreementParty {
     this.#options = options;
     this.#carried = options.carried;
     this.#surroundings = surroundings;
+    this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
   }
 
@@ -210,6 +213,7 @@ export class Connection implements AgreementParty {
   /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
   abandon(): void {
     this.#abandoned = true;
+    this.#password?.forget();
     this.#undertaking += 1;
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
@@ -234,6 +238,9 @@ export class Connection implements AgreementParty {
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
     return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
   }
+  password(...[kind, message]: Parameters<AgreementParty['password']>) {
+    return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
+  }
   sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
     return this.#surroundings.authenticator.sign(this.profile, scheme, data);
   }
@@ -244,6 +251,9 @@ export class Connection implements AgreementParty {
     return { dns: [] };
   }
   established(details: IkeDetails): void {
+    acceptPassword(this.#password, (text) =>
+      this.#surroundings.log('warning', `${this.profile.name}: ${text}`),
+    );
     if (this.#refuses({ virtualAddresses: details.virtualAddresses })) return;
     this.#details = details;
     this.#virtualAddresses = details.virtualAddresses;
@@ -279,8 +289,15 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
+    if (this.#model.phase === 'agreeing' && this.#password?.mayAskAgain(reason) === true) {
+      this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
+      return;
+    }
     const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
-    this.#dispatch({ type: 'closed', reason: doubt ?? nameSecret(reason, this.profile) });
+    this.#dispatch({
+      type: 'closed',
+      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+    });
   }
 
   // The state machine's effects.
@@ -311,7 +328,7 @@ export class Connection implements AgreementParty {
         this.#run((isCurrent) => this.#prepare(isCurrent), 'prepared', 'prepare-failed');
         return;
       case 'agree':
-        this.#run(async () => this.#agree(), undefined, 'closed');
+        this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
         return;
       case 'probe':
         this.#probe(effect.reason);
@@ -403,7 +420,9 @@ export class Connection implements AgreementParty {
     }
   }
 
-  #agree(): void {
+  async #agree(isCurrent: () => boolean): Promise<void> {
+    if (this.#password !== undefined) await this.#password.ready();
+    if (!isCurrent()) return;
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
@@ -438,12 +457,14 @@ export class Connection implements AgreementParty {
   }
 
   #forgetIke(): void {
+    this.#password?.exchangeEnded();
     this.#ike = undefined;
     this.#details = undefined;
     this.#childInstalled = false;
   }
 
   #clean(): void {
+    this.#password?.forget();
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
     this.#undertaking += 1;

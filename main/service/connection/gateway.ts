@@ -299,6 +299,10 @@ class Peer implements AgreementParty, GatewayPeer {
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
     return this.#surroundings.authenticator.preSharedKey(this.#gateway.profile, remote);
   }
+  /** A gateway's profile has a key of its own. */
+  password(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
   sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
     return this.#surroundings.authenticator.sign(this.#gateway.profile, scheme, data);
   }

@@ -85,10 +85,18 @@ const refusals = new Set<Failure['code']>([
   'secret-missing',
   'signing-failed',
   'refused-by-peer',
+  'prompt-cancelled',
+  'prompt-timed-out',
   'networks-overlap',
   'address-taken',
   'defaults-differ',
 ]);
+
+/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account. */
+function needsPerson(failure: Failure): boolean {
+  if (failure.code === 'authentication-failed') return failure.problem !== undefined;
+  return failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out';
+}
 
 /** Where another link or address makes what is under way, or what runs, worthless. */
 const followsNetwork = new Set<ConnectionPhase>([
@@ -154,7 +162,9 @@ export function stepConnection(
     const refused = refusals.has(failure.code);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
-    const goOn = succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused;
+    const goOn =
+      !needsPerson(failure) &&
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(

@@ -103,7 +103,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
       };
     } catch (error) {
       if (!(error instanceof FilterRowError)) throw error;
-      return { id, text, row: undefined, problem: error.problem };
+      return { id, text, row: undefined, problem: problemOf(error) };
     }
   };
   return [
@@ -156,6 +156,13 @@ function labelsOf(contributions: readonly Contribution[]): ReadonlyMap<string, M
 
 function protectId(association: AssociationId): string {
   return `protect-${association}`;
+}
+
+/** A profile that is not connected protects nothing at present; that there is one was checked when the row was made. */
+function problemOf({ problem }: FilterRowError): Message {
+  return problem.code === 'protecting-profile-unknown'
+    ? { code: 'profile-not-connected', profile: problem.profile }
+    : problem;
 }
 
 /** What a connection protects, less what never leaves the link. */

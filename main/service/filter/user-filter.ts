@@ -31,6 +31,23 @@ export class UserFilter {
     return added;
   }
 
+  /** Another text under the same id and in the same place. False where there is no such row. */
+  replace(id: string, row: FilterRowText): boolean {
+    const at = this.#rows.findIndex((each) => each.id === id);
+    if (at < 0) return false;
+    this.#store(this.#rows.with(at, { id, row }));
+    return true;
+  }
+
+  /** The row stands at `position` among the user's rows then (from 0; beyond the last: last). False: no such row. */
+  move(id: string, position: number): boolean {
+    const moved = this.#rows.find((each) => each.id === id);
+    if (moved === undefined) return false;
+    const rest = this.#rows.filter((each) => each !== moved);
+    this.#store(rest.toSpliced(position, 0, moved));
+    return true;
+  }
+
   /** False where there is no such row. */
   remove(id: string): boolean {
     const rest = this.#rows.filter((row) => row.id !== id);

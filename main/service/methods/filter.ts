@@ -1,4 +1,4 @@
-// `filter list|add|remove|explain`: the one table, whoever enforces a row, with its counters.
+// `filter list|explain`: the one table, whoever enforces a row, with its counters, and what it says about a packet.
 import { lookup } from 'node:dns/promises';
 import { ControlError } from '../../control/failure.ts';
 import type { MethodParameters } from '../../control/schema.ts';
@@ -13,12 +13,11 @@ import {
 import { hasPorts, isIcmp, parseProtocol, protocolName } from '../../engine/packet/protocol.ts';
 import type { FiveTuple } from '../../engine/path/data-plane.ts';
 import { explain as explainByTable } from '../../engine/policy/explain.ts';
-import { FilterRowError, formatRow, parseRow } from '../../engine/policy/parse-row.ts';
+import { formatRow } from '../../engine/policy/parse-row.ts';
 import type { PolicyAction } from '../../engine/policy/row.ts';
 import { selectorsContain } from '../../engine/policy/selector.ts';
 import type { HostNetwork } from '../../host/network.ts';
 import { labelOf } from '../filter/compile.ts';
-import { namesOf } from '../filter/names.ts';
 import type { UserFilter } from '../filter/user-filter.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { spiText } from './associations.ts';
@@ -95,40 +94,11 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
       removable: false,
     }),
   );
-  return { version: filter.table.version, rows: [...rows, ...idle, ...defaults] };
-}
-
-/** Throws ControlError row-invalid. The new table is in force when this resolves. */
-export async function addRow(
-  parts: FilterParts,
-  { row, position }: MethodParameters<'filter.add'>,
-): Promise<{ id: string }> {
-  const { tunnel, host, userFilter } = parts;
-  try {
-    parseRow(row, {
-      origin: 'filter',
-      names: namesOf(await host.terminal(), [], '', []),
-      associationOf: (profile) => (profile !== undefined && parts.profileExists(profile) ? 1 : undefined),
-    });
-  } catch (error) {
-    if (!(error instanceof FilterRowError)) throw error;
-    if (!error.idle) {
-      throw new ControlError({ code: 'row-invalid', field: error.field, problem: error.problem });
-    }
-  }
-  const { id } = userFilter.add(row, position);
-  await tunnel.refresh();
-  return { id };
-}
-
-/** Throws ControlError row-not-found or row-not-removable. */
-export async function removeRow({ tunnel, userFilter }: FilterParts, id: string): Promise<void> {
-  if (!userFilter.remove(id)) {
-    const row = tunnel.state.filter.table.rows.find((candidate) => candidate.id === id);
-    if (row !== undefined) throw new ControlError({ code: 'row-not-removable', id, origin: row.origin });
-    throw new ControlError({ code: 'row-not-found', id });
-  }
-  await tunnel.refresh();
+  const own = new Set(parts.userFilter.rows.map(({ id }) => id));
+  const all = new Map([...rows, ...idle].map((row) => [row.id, row]));
+  const users = parts.userFilter.rows.flatMap(({ id }) => all.get(id) ?? []);
+  const others = [...rows, ...idle].filter(({ id }) => !own.has(id));
+  return { version: filter.table.version, rows: [...users, ...others, ...defaults] };
 }
 
 /** One explanation for each address of the destination's name. Throws ControlError. */

@@ -1,6 +1,6 @@
 // A profile as the service uses it, after the TOML was validated and every default was put in.
 
-import type { EspProposal, IkeProposal } from '../../engine/ike/contract.ts';
+import type { EapMethod, EspProposal, IkeProposal } from '../../engine/ike/contract.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
 import type { Lifetime } from '../../engine/sa/parameters.ts';
 
@@ -22,6 +22,16 @@ export interface Profile {
         /** Names in the credential store. */
         readonly certificate: string;
         readonly privateKey: string;
+        readonly authorities: readonly string[];
+      }
+    | {
+        /** Name and password (RFC 7296 section 2.16); the gateway proves itself by certificate. */
+        readonly method: 'eap';
+        /** The name as the gateway knows it: "alice", "alice@example.org", "DOMAIN\\alice". */
+        readonly identity: string;
+        /** Name in the secret store; undefined: asked for. */
+        readonly secret: string | undefined;
+        readonly methods: readonly EapMethod[];
         readonly authorities: readonly string[];
       };
   /** How the peer proves itself; by default as we do. */

@@ -14,7 +14,7 @@ import type { AssociationId } from '../../engine/sa/parameters.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
 import type { PrivateKeyType } from '../../keys/credentials/private-key.ts';
 import type { Profile } from './contract.ts';
-import { matchesIdentity, parseIdentity } from './identity.ts';
+import { IdentityTextError, matchesIdentity, parseIdentity } from './identity.ts';
 
 /** What the profile does not know. */
 export interface ConnectionParts {
@@ -130,8 +130,19 @@ function localIdentity(profile: Profile, { certificates, localAddress }: Connect
     if (subject && (!stated || matchesIdentity(stated, subject))) return subject;
   }
   if (stated) return stated;
+  if (profile.authentication.method === 'eap') return eapIdentity(profile.authentication.identity);
   if (localAddress) return { type: 'address', value: localAddress };
   throw new Error('A profile without [local] identity needs the terminal’s own address.');
+}
+
+/** Many gateways look at the name in EAP only; where it is no identity of IKE, it goes as a key id. */
+function eapIdentity(name: string): Identity {
+  try {
+    return parseIdentity(name);
+  } catch (error) {
+    if (!(error instanceof IdentityTextError)) throw error;
+    return { type: 'key-id', value: new TextEncoder().encode(name) };
+  }
 }
 
 function remoteIdentity({ role, gateway }: Profile): Identity | undefined {
@@ -144,6 +155,9 @@ function localAuthentication(
   { certificates, keyType }: ConnectionParts,
 ): LocalAuthentication {
   if (authentication.method === 'psk') return { method: 'psk' };
+  if (authentication.method === 'eap') {
+    return { method: 'eap', userName: authentication.identity, methods: authentication.methods };
+  }
   if (!certificates || certificates.length === 0 || !keyType) {
     throw new Error('A profile with a certificate needs the certificate and the type of its key.');
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { englishOf } from '../../control/english.ts';
 import type { Message } from '../../control/messages.ts';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import type { FilterRowText } from '../../engine/policy/row.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
@@ -142,9 +143,15 @@ function read(content: Uint8Array): Source {
   throw new ImportError({ code: 'import-keys-wrong', keys });
 }
 
+const byPassword = 'ikev2-eap';
+
 function refuseType(type: string): void {
-  if (type === 'ikev2-cert') return;
-  throw new ImportError({ code: 'import-type-unsupported', type, supported: 'ikev2-cert' });
+  if (type === 'ikev2-cert' || type === byPassword) return;
+  throw new ImportError({
+    code: 'import-type-unsupported',
+    type,
+    supported: `ikev2-cert, ${byPassword}`,
+  });
 }
 
 /** "Büro Zürich" becomes "buro-zurich". */
@@ -159,7 +166,8 @@ async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined)
   const { name, source, remarks, credentials } = draft;
   const authorities: Uint8Array[] = [];
   if (source.remote.cert !== undefined) authorities.push(decodeCertificate(source.remote.cert));
-  if (source.local?.p12 !== undefined) {
+  if (source.type === byPassword) remarks.push({ code: 'remark-password-asked' });
+  else if (source.local?.p12 !== undefined) {
     const file = decodeBase64(source.local.p12, 'local.p12');
     const opened = await openPkcs12(file, passphrase);
     credentials.push({ kind: 'private-key', name, bytes: opened.privateKey });
@@ -210,7 +218,7 @@ function toProfile(draft: Draft, authorities: readonly string[]): Profile {
     ...base,
     gateway: { address, port: source.remote.port ?? 500, identity: identity(source.remote.id, 'remote.id') },
     local: { identity: identity(source.local?.id, 'local.id') },
-    authentication: { method: 'certificate', certificate: name, privateKey: name, authorities },
+    authentication: authentication(source, name, authorities),
     peerAuthentication: { method: 'certificate', authorities },
     ike: {
       ...base.ike,
@@ -229,6 +237,17 @@ function toProfile(draft: Draft, authorities: readonly string[]): Profile {
     },
     filter: filterRows(draft, subnets),
   };
+}
+
+function authentication(
+  { type, local }: Source,
+  name: string,
+  authorities: readonly string[],
+): Profile['authentication'] {
+  if (type !== byPassword) return { method: 'certificate', certificate: name, privateKey: name, authorities };
+  const userName = local?.eap_id ?? local?.id;
+  if (userName === undefined) throw new ImportError({ code: 'import-keys-wrong', keys: 'local.eap_id' });
+  return { method: 'eap', identity: userName, secret: undefined, methods: eapMethods, authorities };
 }
 
 function identity(text: string | undefined, key: string): string | undefined {

@@ -37,21 +37,13 @@ export function validateProfile(text: string, name: string): readonly TextProble
 
 function toProfile(table: ProfileTable, name: string): Profile {
   const { gateway, authentication, ike, esp, responder } = table;
-  const authorities = authentication.method === 'certificate' ? authentication.authorities : [];
+  const authorities = authentication.method === 'psk' ? [] : authentication.authorities;
   return {
     name,
     role: table.role,
     gateway: { address: gateway.address, port: gateway.port, identity: gateway.identity },
     local: { identity: table.local.identity },
-    authentication:
-      authentication.method === 'psk'
-        ? { method: 'psk', secret: authentication.secret }
-        : {
-            method: 'certificate',
-            certificate: authentication.certificate,
-            privateKey: authentication.private_key ?? authentication.certificate,
-            authorities,
-          },
+    authentication: toAuthentication(authentication),
     peerAuthentication: {
       method: peerMethod(table),
       authorities: table.peer_authentication.authorities ?? authorities,
@@ -97,8 +89,30 @@ function toProfile(table: ProfileTable, name: string): Profile {
   };
 }
 
-function peerMethod(table: ProfileTable): 'psk' | 'certificate' {
-  return table.peer_authentication.method ?? table.authentication.method;
+function toAuthentication(table: ProfileTable['authentication']): Profile['authentication'] {
+  switch (table.method) {
+    case 'psk':
+      return { method: 'psk', secret: table.secret };
+    case 'certificate':
+      return {
+        method: 'certificate',
+        certificate: table.certificate,
+        privateKey: table.private_key ?? table.certificate,
+        authorities: table.authorities,
+      };
+    case 'eap':
+      return {
+        method: 'eap',
+        identity: table.identity,
+        secret: table.secret,
+        methods: table.methods,
+        authorities: table.authorities,
+      };
+  }
+}
+
+function peerMethod({ authentication, peer_authentication: peer }: ProfileTable): 'psk' | 'certificate' {
+  return peer.method ?? (authentication.method === 'psk' ? 'psk' : 'certificate');
 }
 
 function toLifetime(esp: ProfileTable['esp']): Lifetime {
@@ -138,6 +152,9 @@ function gatewayProblems(table: ProfileTable): SchemaProblem[] {
   if (local.identity === undefined && authentication.method === 'psk') {
     problems.push({ path: ['local', 'identity'], problem: { code: 'gateway-identity-missing' } });
   }
+  if (authentication.method === 'eap') {
+    problems.push({ path: ['authentication', 'method'], problem: { code: 'eap-for-clients' } });
+  }
   if (gateway.address !== undefined) {
     problems.push({ path: ['gateway', 'address'], problem: { code: 'address-for-clients' } });
   }
@@ -159,10 +176,10 @@ function peerProblems(table: ProfileTable): SchemaProblem[] {
       ? []
       : [{ path: ['peer_authentication', 'method'], problem: { code: 'peer-psk-needs-psk' } }];
   }
-  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  const own = authentication.method === 'psk' ? [] : authentication.authorities;
   if ((peer.authorities ?? own).length > 0) return [];
   const path =
-    authentication.method === 'certificate'
+    authentication.method !== 'psk'
       ? ['authentication', 'authorities']
       : ['peer_authentication', 'authorities'];
   return [{ path, problem: { code: 'authorities-missing' } }];

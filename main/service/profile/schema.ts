@@ -1,6 +1,7 @@
 // What may stand in a profile's TOML file, with the defaults. docs/PROFILE.md explains each key.
 import { z } from 'zod';
 import type { Message } from '../../control/messages.ts';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
 import { filterTables } from '../configuration/filter-row.ts';
 import { problemIssue } from '../configuration/schema-problems.ts';
@@ -58,6 +59,21 @@ const certificateAuthentication = z.strictObject({
   private_key: credentialName.optional(),
   authorities: z.array(credentialName).max(64).default([]),
 });
+const eapAuthentication = z.strictObject({
+  method: z.literal('eap'),
+  identity: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[^\p{Cc}]*$/u, 'user-name-needed'),
+  secret: credentialName.optional(),
+  methods: z
+    .array(z.enum(eapMethods))
+    .min(1)
+    .max(eapMethods.length)
+    .default([...eapMethods]),
+  authorities: z.array(credentialName).max(64).default([]),
+});
 
 export const profileSchema = z.strictObject({
   role: z.enum(['client', 'gateway']).default('client'),
@@ -84,7 +100,11 @@ export const profileSchema = z.strictObject({
     })
     .prefault({}),
   local: z.strictObject({ identity: identity.optional() }).prefault({}),
-  authentication: z.discriminatedUnion('method', [secretAuthentication, certificateAuthentication]),
+  authentication: z.discriminatedUnion('method', [
+    secretAuthentication,
+    certificateAuthentication,
+    eapAuthentication,
+  ]),
   peer_authentication: z
     .strictObject({
       method: z.enum(['psk', 'certificate']).optional(),

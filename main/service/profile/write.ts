@@ -1,5 +1,6 @@
 // A profile as the text of a file that a person can read and change: only what differs from the defaults.
 import { stringify, type TomlTable } from 'smol-toml';
+import { eapMethods } from '../../engine/ike/contract.ts';
 import { toFilterTable } from '../configuration/filter-row.ts';
 import type { Profile } from './contract.ts';
 import { parseProfile } from './parse.ts';
@@ -84,6 +85,18 @@ function plainest(profile: Profile): Profile {
 
 function authenticationTable({ authentication }: Profile): TableDraft {
   if (authentication.method === 'psk') return { method: 'psk', secret: authentication.secret };
+  if (authentication.method === 'eap') {
+    const { identity, secret, methods } = authentication;
+    const usual =
+      methods.length === eapMethods.length && methods.every((each, at) => each === eapMethods[at]);
+    return {
+      method: 'eap',
+      identity,
+      secret,
+      methods: usual ? undefined : [...methods],
+      authorities: authentication.authorities.length === 0 ? undefined : [...authentication.authorities],
+    };
+  }
   const { certificate, privateKey, authorities } = authentication;
   return {
     method: 'certificate',
@@ -94,10 +107,11 @@ function authenticationTable({ authentication }: Profile): TableDraft {
 }
 
 function peerTable({ authentication, peerAuthentication }: Profile): TableDraft {
-  const own = authentication.method === 'certificate' ? authentication.authorities : [];
+  const own = authentication.method === 'psk' ? [] : authentication.authorities;
+  const usual = authentication.method === 'psk' ? 'psk' : 'certificate';
   const sameAuthorities = JSON.stringify(own) === JSON.stringify(peerAuthentication.authorities);
   return {
-    method: peerAuthentication.method === authentication.method ? undefined : peerAuthentication.method,
+    method: peerAuthentication.method === usual ? undefined : peerAuthentication.method,
     authorities: sameAuthorities ? undefined : [...peerAuthentication.authorities],
   };
 }

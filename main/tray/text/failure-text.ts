@@ -72,6 +72,12 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
         ...values,
         problem: translate.text(`peerProblem.${failure.problem}`),
       });
+    case 'authentication-failed':
+      if (failure.problem === undefined) return textsOf(translate, 'reason.authentication-failed', values);
+      return textsOf(translate, 'reason.login-refused', {
+        ...values,
+        problem: translate.text(`passwordProblem.${failure.problem}`),
+      });
     case 'no-proposal-chosen':
       return textsOf(translate, 'reason.no-proposal-chosen', {
         ...values,

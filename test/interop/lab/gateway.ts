@@ -20,7 +20,14 @@ export interface GatewayChoice {
 
 export type GatewayAuthentication =
   | { readonly method: 'psk'; readonly secret: string; readonly clientIdentity: string }
-  | { readonly method: 'certificate'; readonly certificate: string; readonly authority: string };
+  | { readonly method: 'certificate'; readonly certificate: string; readonly authority: string }
+  /** `eap`: "eap-mschapv2", "eap-gtc", "eap-md5". */
+  | {
+      readonly method: 'eap';
+      readonly certificate: string;
+      readonly eap: string;
+      readonly users: Readonly<Record<string, string>>;
+    };
 
 export const officeSecret = 'a long enough secret for the office';
 export const gatewayIdentity = 'vpn.office.test';
@@ -50,7 +57,7 @@ export function gatewaySettings(choice: GatewayChoice = {}): Settings {
         local: psk
           ? { auth: 'psk', id: identity }
           : { auth: 'pubkey', id: identity, certs: authentication.certificate },
-        remote: psk ? { auth: 'psk' } : { auth: 'pubkey', cacerts: authentication.authority },
+        remote: remoteSettings(authentication),
         children: {
           office: {
             local_ts: choice.networks ?? '10.1.0.0/16',
@@ -62,6 +69,16 @@ export function gatewaySettings(choice: GatewayChoice = {}): Settings {
       },
     },
     pools,
+    ...(authentication.method === 'eap'
+      ? {
+          secrets: Object.fromEntries(
+            Object.entries(authentication.users).map(([id, secret], at) => [
+              `eap-${at}`,
+              { id: `"${id}"`, secret: `"${secret}"` },
+            ]),
+          ),
+        }
+      : {}),
     ...(psk
       ? {
           secrets: {
@@ -74,6 +91,17 @@ export function gatewaySettings(choice: GatewayChoice = {}): Settings {
         }
       : {}),
   };
+}
+
+function remoteSettings(authentication: GatewayAuthentication): Settings {
+  switch (authentication.method) {
+    case 'psk':
+      return { auth: 'psk' };
+    case 'certificate':
+      return { auth: 'pubkey', cacerts: authentication.authority };
+    case 'eap':
+      return { auth: authentication.eap, eap_id: '%any', id: '%any' };
+  }
 }
 
 /** swanctl.conf of a strongSwan client that connects to that gateway with PSK, for proving the laboratory. */

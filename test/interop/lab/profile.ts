@@ -26,6 +26,13 @@ export type ProfileAuthentication =
       readonly certificate: string;
       readonly privateKey: string;
       readonly authorities: readonly string[];
+    }
+  | {
+      readonly method: 'eap';
+      readonly identity: string;
+      readonly secret?: string;
+      readonly methods?: readonly string[];
+      readonly authorities: readonly string[];
     };
 
 /** A client of the office's gateway. */
@@ -72,6 +79,16 @@ export function gatewayProfileText(
 
 function authenticationLines(authentication: ProfileAuthentication): readonly string[] {
   if (authentication.method === 'psk') return ['method = "psk"', `secret = "${authentication.secret}"`];
+  if (authentication.method === 'eap') {
+    const { identity, secret, methods, authorities } = authentication;
+    return [
+      'method = "eap"',
+      `identity = ${JSON.stringify(identity)}`,
+      ...(secret === undefined ? [] : [`secret = "${secret}"`]),
+      ...(methods === undefined ? [] : [`methods = ${JSON.stringify(methods)}`]),
+      `authorities = ${JSON.stringify(authorities)}`,
+    ];
+  }
   return [
     'method = "certificate"',
     `certificate = "${authentication.certificate}"`,

@@ -17,6 +17,7 @@ const packageOfProgram: Readonly<Record<string, string>> = {
   pki: 'strongswan-pki',
   [charonProgram]: 'strongswan-charon',
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so': 'libcharon-extra-plugins',
+  '/usr/lib/ipsec/plugins/libstrongswan-eap-mschapv2.so': 'libcharon-extauth-plugins',
   '/usr/lib/ipsec/plugins/libstrongswan-chapoly.so': 'libstrongswan-extra-plugins',
   '/usr/lib/ipsec/plugins/libstrongswan-openssl.so': 'libstrongswan-standard-plugins',
   iperf3: 'iperf3',
@@ -32,6 +33,7 @@ export const strongSwanPrograms = [
   'pki',
   charonProgram,
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so',
+  '/usr/lib/ipsec/plugins/libstrongswan-eap-mschapv2.so',
   '/usr/lib/ipsec/plugins/libstrongswan-chapoly.so',
   '/usr/lib/ipsec/plugins/libstrongswan-openssl.so',
 ] as const;

@@ -40,13 +40,18 @@ export class SealNic {
   static async start(
     namespace: Namespace,
     logLevel: 'info' | 'debug' = 'debug',
-    further: { readonly configuration?: readonly string[]; readonly sleeps?: boolean } = {},
+    further: {
+      readonly configuration?: readonly string[];
+      /** Lines of the table [service]. */
+      readonly service?: readonly string[];
+      readonly sleeps?: boolean;
+    } = {},
   ): Promise<SealNic> {
     const service = new SealNic(namespace);
     mkdirSync(join(service.directory, 'profiles'), { recursive: true, mode: 0o700 });
     writeFileSync(
       service.configurationFile,
-      [service.#configuration(logLevel), ...(further.configuration ?? [])].join('\n'),
+      [service.#configuration(logLevel, further.service ?? []), ...(further.configuration ?? [])].join('\n'),
     );
     if (further.sleeps === true) {
       writeFileSync(service.#sleptFile, '0');
@@ -178,7 +183,7 @@ export class SealNic {
     await this.run(['sa', 'rekey', profile, ...(layer === 'ike' ? ['--ike'] : [])]);
   }
 
-  #configuration(logLevel: string): string {
+  #configuration(logLevel: string, lines: readonly string[]): string {
     return [
       '[service]',
       `control_socket = "${this.controlSocket}"`,
@@ -186,6 +191,7 @@ export class SealNic {
       `state_directory = "${this.directory}/state"`,
       `filter = "${this.directory}/filter.toml"`,
       `log_level = "${logLevel}"`,
+      ...lines,
       '[network]',
       `interface = "${labInterface}"`,
       'mark = 4660',

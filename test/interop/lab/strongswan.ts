@@ -25,7 +25,7 @@ export interface CharonOptions {
 // OpenSSL's implementations come first: strongSwan's own AES-GCM is a tenth as fast.
 const plugins =
   'random nonce openssl aes sha1 sha2 hmac kdf chapoly curve25519 gmp pem pkcs1 pkcs8 x509 pubkey constraints ' +
-  'revocation attr vici kernel-libipsec kernel-netlink socket-default updown counters';
+  'gcrypt eap-identity eap-mschapv2 eap-gtc eap-md5 xauth-generic revocation attr vici kernel-libipsec kernel-netlink socket-default updown counters';
 
 export class Charon {
   readonly namespace: Namespace;
@@ -163,7 +163,11 @@ export class Charon {
             ike_name: 'yes',
           },
         },
-        plugins: { vici: { socket: `unix://${this.directory}/vici` } },
+        plugins: {
+          // Asks for a password by GTC, and looks it up among the secrets.
+          'eap-gtc': { backend: 'generic' },
+          vici: { socket: `unix://${this.directory}/vici` },
+        },
         ...this.#options.charon,
       },
       swanctl: { load: 'random openssl pem pkcs1 pkcs8 x509 pubkey' },

@@ -7,10 +7,12 @@ import {
   checkRow,
   emptyRow,
   endpointText,
+  fitsVerdict,
   formOf,
   mergeSamples,
   positionAfterMove,
   rowTextOf,
+  type VerdictFilter,
 } from '../../../renderer/logic/filter-view.ts';
 import { associations, filterRows, verdicts } from '../fixtures.ts';
 
@@ -37,19 +39,38 @@ test('what is missing is told at its field', () => {
   });
 });
 
-test('moving by adding and removing keeps the order of the others', () => {
+test('a row moves among the user’s own', () => {
   const rows = filterRows();
   const move = (id: string, direction: 'up' | 'down') => {
     const position = positionAfterMove(rows, id, direction);
     if (position === undefined) return undefined;
-    const own = rows.filter(({ removable }) => removable).map((row) => row.id);
-    return [...own.slice(0, position), 'moved', ...own.slice(position)].filter((each) => each !== id);
+    const own = rows.filter((row) => row.removable && row.id !== id).map((row) => row.id);
+    return own.toSpliced(position, 0, 'moved');
   };
   assert.deepEqual(move('filter-2', 'up'), ['moved', 'filter-1', 'filter-3']);
   assert.deepEqual(move('filter-2', 'down'), ['filter-1', 'filter-3', 'moved']);
   assert.equal(move('filter-1', 'up'), undefined);
   assert.equal(move('filter-3', 'down'), undefined);
   assert.equal(move('built-in-1', 'down'), undefined);
+});
+
+test('permission for the other side goes with BYPASS only', () => {
+  const row = { ...emptyRow, destination: 'any', allowInbound: true };
+  assert.equal(rowTextOf({ ...row, action: 'BYPASS' }).allowInbound, true);
+  assert.equal(rowTextOf({ ...row, action: 'DISCARD' }).allowInbound, undefined);
+});
+
+test('the live tail is narrowed by what is shown', () => {
+  const samples = verdicts(9, 9, now);
+  const shown = (text: string, show: VerdictFilter['show'], words = '') =>
+    samples.filter((sample) => fitsVerdict(sample, { text, show }, words)).length;
+  assert.equal(shown('', 'all'), 9);
+  assert.equal(shown('', 'PROTECT'), 3);
+  assert.equal(shown('', 'dropped'), 6);
+  assert.equal(shown('10.1.4.20:443', 'all'), 3);
+  assert.equal(shown(' TCP ', 'DISCARD'), 6);
+  assert.equal(shown('mail', 'all'), 0);
+  assert.equal(shown('Mail', 'all', 'no mail'), 9);
 });
 
 test('verdicts are shown once, newest first, and not without end', () => {

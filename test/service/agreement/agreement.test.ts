@@ -63,6 +63,7 @@ function party(changes: Partial<AgreementParty> = {}): AgreementParty & { readon
     heard,
     keyed: { lifetime: {}, replayWindow: 64 },
     preSharedKey: async () => new Uint8Array([1]),
+    password: async () => undefined,
     sign: async () => new Uint8Array([2]),
     verifyPeer: async () => ({ valid: true }),
     assignAddresses: () => ({ dns: [] }),

@@ -136,7 +136,7 @@ test('a row for a profile that is not up is told, not used', () => {
   } as const;
   const filter = compile({ userRows: [{ id: 'filter-1', row }] });
   assert.deepEqual(filter.unusable.get('filter-1'), {
-    code: 'protecting-profile-unknown',
+    code: 'profile-not-connected',
     profile: 'home',
   });
   assert.equal(verdict(filter, '10.5.0.1'), 'BYPASS default-outside');

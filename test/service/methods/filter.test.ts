@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { UserFilter } from '../../../main/service/filter/user-filter.ts';
 import { repairComputer } from '../../../main/service/methods/doctor.ts';
-import {
-  addRow,
-  explain,
-  type FilterParts,
-  listFilter,
-  removeRow,
-} from '../../../main/service/methods/filter.ts';
+import { explain, type FilterParts, listFilter } from '../../../main/service/methods/filter.ts';
+import { addRow, moveRow, removeRow, replaceRow } from '../../../main/service/methods/filter-change.ts';
 import { connect, type Office, openOffice, startGateway } from '../connection/office.ts';
 
 let office: Office;
@@ -69,6 +64,67 @@ test("the user's rows come first, in their order, are stored, and are in force a
     assert.equal(error.failure.code, 'row-not-removable');
     return true;
   });
+});
+
+test('a row is replaced in its place, with its id, and moved; what is not the user’s stays', async () => {
+  await startGateway(office);
+  await connect(office);
+  const ids = [];
+  for (const destinationPorts of ['80', '81', '82']) {
+    ids.push((await addRow(parts, { row: { ...web, destinationPorts } })).id);
+  }
+  const [first, second, third] = ids as [string, string, string];
+  const own = async () => {
+    const { rows } = await listFilter(parts);
+    return rows
+      .filter(({ removable }) => removable)
+      .map(({ id, destinationPorts, allowInbound }) => `${id} ${destinationPorts} ${allowInbound ?? false}`);
+  };
+  await replaceRow(parts, { id: second, row: { ...web, destinationPorts: '8081', allowInbound: true } });
+  assert.deepEqual(await own(), [`${first} 80 false`, `${second} 8081 true`, `${third} 82 false`]);
+  assert.equal(office.terminal.thread.table.rows[1]?.allowInbound, true);
+  await moveRow(parts, { id: third, position: 0 });
+  assert.deepEqual(await own(), [`${third} 82 false`, `${first} 80 false`, `${second} 8081 true`]);
+  await moveRow(parts, { id: third, position: 1 });
+  await moveRow(parts, { id: first, position: 99 });
+  assert.deepEqual(
+    office.terminal.thread.table.rows.slice(0, 3).map(({ id }) => id),
+    [third, second, first],
+  );
+  const stored = new UserFilter(join(office.terminal.directory, 'filter.toml'));
+  assert.deepEqual(
+    stored.rows.map(({ row }) => row.destinationPorts),
+    ['82', '8081', '80'],
+  );
+  assert.equal(stored.rows[1]?.row.allowInbound, true);
+  await assert.rejects(replaceRow(parts, { id: 'filter-99', row: web }), {
+    failure: { code: 'row-not-found', id: 'filter-99' },
+  });
+  await assert.rejects(
+    replaceRow(parts, { id: first, row: { ...web, action: 'DISCARD', allowInbound: true } }),
+    {
+      failure: { code: 'row-invalid', field: 'allowInbound', problem: { code: 'inbound-needs-bypass' } },
+    },
+  );
+  const { rows } = await listFilter(parts);
+  const foreign = rows.find(({ origin }) => origin.startsWith('profile'))!;
+  await assert.rejects(moveRow(parts, { id: foreign.id, position: 0 }), {
+    failure: { code: 'row-not-removable', id: foreign.id, origin: foreign.origin },
+  });
+});
+
+test('a row for a profile that is not connected keeps its place in the list', async () => {
+  const idle = { action: 'PROTECT', source: 'any', destination: '10.9.0.0/16', protocol: 'any' } as const;
+  await addRow(parts, { row: { ...idle, profile: 'office' } });
+  await addRow(parts, { row: web });
+  const { rows } = await listFilter(parts);
+  assert.deepEqual(
+    rows.slice(0, 2).map(({ action, problem }) => [action, problem?.code]),
+    [
+      ['PROTECT', 'profile-not-connected'],
+      ['BYPASS', undefined],
+    ],
+  );
 });
 
 test('a row that means nothing is refused and not stored', async () => {

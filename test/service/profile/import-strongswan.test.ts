@@ -46,6 +46,29 @@ test('a small profile', async () => {
   );
 });
 
+test('a profile with name and password', async () => {
+  const local = { eap_id: 'OFFICE\\alice', id: 'alice@example.org' };
+  const imported = await importStrongSwan(file({ ...small, type: 'ikev2-eap', local }));
+  const profile = parseProfile(imported.text, imported.name);
+  assert.deepEqual(profile.authentication, {
+    method: 'eap',
+    identity: 'OFFICE\\alice',
+    secret: undefined,
+    methods: ['mschapv2', 'gtc'],
+    authorities: ['buro-zurich-neu'],
+  });
+  assert.deepEqual(profile.peerAuthentication, { method: 'certificate', authorities: ['buro-zurich-neu'] });
+  assert.equal(profile.local.identity, 'alice@example.org');
+  assert.deepEqual(imported.remarks, [{ code: 'remark-password-asked' }]);
+  assert.deepEqual(
+    imported.credentials.map(({ kind }) => kind),
+    ['authority'],
+  );
+  const without = { ...small, type: 'ikev2-eap', local: { id: 'alice' } };
+  const second = parseProfile((await importStrongSwan(file(without))).text, 'second');
+  assert.ok(second.authentication.method === 'eap' && second.authentication.identity === 'alice');
+});
+
 test('everything that has a counterpart is taken over', async () => {
   const imported = await importStrongSwan(
     file({
@@ -102,7 +125,7 @@ test('algorithms that we do not have at all leave the defaults, and it is said',
 
 test('what cannot be taken over is refused with the reason', async () => {
   const cases: [unknown, RegExp][] = [
-    [{ ...small, type: 'ikev2-eap' }, /"ikev2-eap" are not supported/],
+    [{ ...small, type: 'ikev2-eap' }, /local\.eap_id/],
     [{ ...small, type: 'ikev2-cert-eap' }, /eap/],
     [{ ...small, type: 'ikev1' }, /"ikev1" are not supported/],
     [{ ...small, remote: {} }, /remote\.addr/],
