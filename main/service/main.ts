@@ -4,6 +4,7 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
+import { englishOf } from '../control/english.ts';
 import { exitCodes } from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
@@ -258,7 +259,7 @@ async function serve(
   async function undoEarlier(): Promise<void> {
     try {
       const undone = await host.undo({ keepFailClosed: wanted.all.length > 0 });
-      for (const change of undone) log('info', `undone after an earlier service: ${change}`);
+      for (const change of undone) log('info', `undone after an earlier service: ${englishOf(change)}`);
     } catch (error) {
       // What could not be taken back stays in the journal; that is no reason to serve nobody.
       log('error', `left by an earlier service: ${messageOf(error)}`);

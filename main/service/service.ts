@@ -61,7 +61,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
   const statusOf = (connection: Connection | Gateway): ConnectionStatus =>
     connection instanceof Connection
       ? connectionStatus(connection, tunnel)
-      : gatewayStatus(connection, tunnel);
+      : gatewayStatus(connection, tunnel, connections.connections);
   const filterParts = {
     tunnel,
     host,

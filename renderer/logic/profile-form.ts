@@ -3,8 +3,9 @@
 export interface ProfileForm {
   readonly gateway: string;
   readonly name: string;
+  /** With "eap": the name that goes with the password. */
   readonly identity: string;
-  readonly method: 'psk' | 'certificate';
+  readonly method: 'psk' | 'certificate' | 'eap';
   /** Names in the store; chosen, or those under which new files will be stored. */
   readonly certificate: string;
   readonly authority: string;
@@ -67,7 +68,8 @@ export function checkProfile(
   else if (taken.includes(form.name)) problems.name = 'name-taken';
   if (form.method === 'psk' && !hasSecret) problems.secret = 'secret-needed';
   if (form.method === 'certificate' && form.certificate === '') problems.certificate = 'certificate-needed';
-  if (form.method === 'certificate' && form.authority === '') problems.authority = 'authority-needed';
+  if (form.method === 'eap' && form.identity.trim() === '') problems.identity = 'identity-needed';
+  if (form.method !== 'psk' && form.authority === '') problems.authority = 'authority-needed';
   if (form.protect === 'networks') {
     const prefixes = prefixesOf(form.networks);
     if (prefixes.length === 0) problems.networks = 'networks-needed';
@@ -84,13 +86,25 @@ export function tomlOf(form: ProfileForm): string {
     '[gateway]',
     `address = ${quoted(form.gateway.trim())}`,
   ];
-  if (form.identity.trim() !== '') lines.push('', '[local]', `identity = ${quoted(form.identity.trim())}`);
+  const identity = form.identity.trim();
+  if (identity !== '' && form.method !== 'eap') lines.push('', '[local]', `identity = ${quoted(identity)}`);
   lines.push('', '[authentication]', `method = ${quoted(form.method)}`);
-  if (form.method === 'psk') lines.push(`secret = ${quoted(form.name)}`);
-  else {
+  if (form.method === 'psk') lines.push(`secret = ${quoted(secretNameOf(form))}`);
+  else if (form.method === 'eap') {
+    lines.push(
+      `identity = ${quoted(identity)}`,
+      `secret = ${quoted(secretNameOf(form))}`,
+      `authorities = [${quoted(form.authority)}]`,
+    );
+  } else {
     lines.push(`certificate = ${quoted(form.certificate)}`, `authorities = [${quoted(form.authority)}]`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Under which the service keeps the secret. A password that is not stored there is asked for. */
+export function secretNameOf({ method, name }: ProfileForm): string {
+  return method === 'eap' ? `${name} password` : name;
 }
 
 export function prefixesOf(text: string): readonly string[] {

@@ -31,9 +31,7 @@ export function CertificateFields({
   onFiles,
 }: CertificateFieldsProperties) {
   const { say } = useWords();
-  const { value } = useLook('secrets.list', {}, 0);
-  const stored = (kind: string) =>
-    (value?.secrets ?? []).filter((each) => each.kind === kind).map(({ name }) => name);
+  const stored = useStored();
   const fromFile = files.certificate !== undefined;
   return (
     <>
@@ -69,6 +67,23 @@ export function CertificateFields({
           onFile={(privateKey) => onFiles({ ...files, privateKey })}
         />
       </div>
+      <AuthorityFields
+        form={form}
+        files={files}
+        problemAt={problemAt}
+        onChange={onChange}
+        onFiles={onFiles}
+      />
+    </>
+  );
+}
+
+/** Who may vouch for the gateway. */
+export function AuthorityFields({ form, files, problemAt, onChange, onFiles }: CertificateFieldsProperties) {
+  const { say } = useWords();
+  const stored = useStored();
+  return (
+    <>
       <Field
         label={say('certificate.authority')}
         hint={say('certificate.authority-hint')}
@@ -101,6 +116,12 @@ export function CertificateFields({
       />
     </>
   );
+}
+
+/** The names of what is stored, by kind. */
+function useStored(): (kind: string) => readonly string[] {
+  const { value } = useLook('secrets.list', {}, 0);
+  return (kind) => (value?.secrets ?? []).filter((each) => each.kind === kind).map(({ name }) => name);
 }
 
 interface FileFieldProperties {

@@ -10,12 +10,18 @@ import {
   checkProfile,
   emptyProfileForm,
   type ProfileForm,
+  secretNameOf,
   suggestedName,
   tomlOf,
 } from '../logic/profile-form.ts';
 import { useInvoke } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
-import { CertificateFields, type CertificateFiles, storeCertificates } from './certificate-fields.tsx';
+import {
+  AuthorityFields,
+  CertificateFields,
+  type CertificateFiles,
+  storeCertificates,
+} from './certificate-fields.tsx';
 
 interface FormProperties {
   readonly taken: readonly string[];
@@ -50,9 +56,13 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
   };
 
   const storeSecrets = async (): Promise<ControlFailure | undefined> => {
-    if (complete.method === 'certificate') return storeCertificates(invoke, complete, files);
+    if (complete.method !== 'psk') {
+      const failed = await storeCertificates(invoke, complete, files);
+      if (failed !== undefined || complete.method === 'certificate' || secret === '') return failed;
+    }
     const bytes = new TextEncoder().encode(secret);
-    const stored = await invoke('secrets.put', { name: complete.name, kind: 'psk', secret: bytes });
+    const name = secretNameOf(complete);
+    const stored = await invoke('secrets.put', { name, kind: 'psk', secret: bytes });
     bytes.fill(0);
     return stored.ok ? undefined : stored.failure;
   };
@@ -109,10 +119,11 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
           choices={[
             { value: 'psk', label: say('profiles.method.psk') },
             { value: 'certificate', label: say('profiles.method.certificate') },
+            { value: 'eap', label: say('profiles.method.eap') },
           ]}
           onChoice={(method) => change({ method })}
         />
-        {form.method === 'psk' ? (
+        {form.method === 'psk' && (
           <>
             <TextField
               label={say('secret.text')}
@@ -129,7 +140,33 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
               onText={(identity) => change({ identity })}
             />
           </>
-        ) : (
+        )}
+        {form.method === 'eap' && (
+          <>
+            <TextField
+              label={say('profiles.field.user')}
+              placeholder="alice"
+              value={form.identity}
+              problem={problemAt('identity')}
+              onText={(identity) => change({ identity })}
+            />
+            <TextField
+              label={say('profiles.field.password')}
+              hint={say('profiles.field.password-hint')}
+              type="password"
+              value={secret}
+              onText={setSecret}
+            />
+            <AuthorityFields
+              form={complete}
+              files={files}
+              problemAt={problemAt}
+              onChange={change}
+              onFiles={setFiles}
+            />
+          </>
+        )}
+        {form.method === 'certificate' && (
           <CertificateFields
             form={complete}
             files={files}

@@ -113,7 +113,18 @@ export const shots: readonly Shot[] = [
       await press(page, '.page-header .button-primary');
       await page.locator('dialog input').first().fill('vpn.example.org');
       await press(page, 'dialog input[type=radio]', 1);
-      await press(page, 'dialog input[type=radio]', 4);
+      await press(page, 'dialog input[type=radio]', 5);
+    },
+  },
+  {
+    name: 'profiles-password',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.page-header .button-primary');
+      await page.locator('dialog input').first().fill('vpn.example.org');
+      await press(page, 'dialog input[type=radio]', 2);
+      await press(page, 'dialog .button-primary');
     },
   },
   {

@@ -43,6 +43,24 @@ test('a certificate and some networks', () => {
   });
 });
 
+test('name and password, whether it is stored or asked for', () => {
+  const form: ProfileForm = { ...filled, method: 'eap', identity: 'OFFICE\\alice ', authority: 'company' };
+  assert.deepEqual(checkProfile(form, false, []), {});
+  const profile = parseProfile(tomlOf(form), 'office');
+  assert.deepEqual(profile.authentication, {
+    method: 'eap',
+    identity: 'OFFICE\\alice',
+    secret: 'office password',
+    methods: ['mschapv2', 'gtc'],
+    authorities: ['company'],
+  });
+  assert.equal(profile.local.identity, undefined);
+  assert.deepEqual(checkProfile({ ...filled, method: 'eap' }, false, []), {
+    identity: 'identity-needed',
+    authority: 'authority-needed',
+  });
+});
+
 test('text that would end a string in TOML stays within it', () => {
   const identity = 'a"\n[gateway]\naddress = "evil"\\\u007f';
   const value = parse(tomlOf({ ...filled, identity })) as unknown as { local: { identity: string } };
