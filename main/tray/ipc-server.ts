@@ -45,11 +45,7 @@ export class IpcServer {
   constructor(host: IpcHost) {
     this.#host = host;
     const { mirror } = host;
-    const importText = (
-      file: Pick<MethodParameters<'profiles.import'>, 'fileName' | 'name' | 'replace'>,
-      text: string,
-      passphrase?: Uint8Array,
-    ) =>
+    const importText = (file: MethodParameters<'profiles.import'>, text: string, passphrase?: Uint8Array) =>
       mirror.call('profiles.import', file, {
         content: new TextEncoder().encode(text),
         ...(passphrase === undefined ? {} : { passphrase }),
@@ -57,8 +53,7 @@ export class IpcServer {
     this.#own = {
       'state.get': () => mirror.state,
       'state.refresh': () => (asksService('state.refresh', host.visible()) ? mirror.refresh() : mirror.state),
-      'profiles.import': ({ fileName, text, name, replace, passphrase }) =>
-        importText({ fileName, replace, ...(name === undefined ? {} : { name }) }, text, passphrase),
+      'profiles.import': ({ text, passphrase, ...file }) => importText(file, text, passphrase),
       'profiles.validate': ({ fileName, text }) =>
         mirror.call('profiles.validate', { fileName }, { content: new TextEncoder().encode(text) }),
       'profiles.save': ({ profile, text, replace }) =>

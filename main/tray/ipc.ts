@@ -103,13 +103,14 @@ export const ownCommands = {
   /** Asks the service for fresh counters (they alone raise no `state` event). For a visible window, once a second. */
   'state.refresh': { parameters: nothing, result: serviceStateSchema },
 
-  /** TOML or .sswan as text. `passphrase` is wiped in main. */
+  /** TOML, .sswan or swanctl.conf as text. `passphrase` is wiped in main. */
   'profiles.import': {
     parameters: z.strictObject({
       fileName,
       text: fileText,
       name: profileName.optional(),
       replace: z.boolean(),
+      connections: methods['profiles.import'].parameters.shape.connections,
       passphrase: secretBytes.optional(),
     }),
     result: methods['profiles.import'].result,
