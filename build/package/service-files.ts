@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -64,11 +65,15 @@ export function addKeytar(target: Target, modules: string): void {
 
 function addKoffi(target: Target, modules: string): void {
   const source = join(projectRoot, 'node_modules', 'koffi');
-  const parts = ['package.json', 'LICENSE.txt', 'index.js', 'index.cjs', 'indirect.js', 'indirect.cjs'];
-  const code = ['index.js', 'index.cjs', 'indirect.js', 'indirect.cjs'].map((name) =>
-    join('src', 'koffi', name),
-  );
-  for (const part of [...parts, ...code]) cpSync(join(source, part), join(modules, 'koffi', part));
+  // Its sources and those of its own libraries are for compiling it.
+  cpSync(source, join(modules, 'koffi'), {
+    recursive: true,
+    filter: (path) => {
+      const inside = path.slice(source.length + 1);
+      if (statSync(path).isDirectory()) return !/^(doc|lib|vendor)$/.test(inside);
+      return /\.c?js$|^(package\.json|LICENSE\.txt)$/.test(inside) && inside !== 'cnoke.cjs';
+    },
+  });
   const name = `@koromix/koffi-${nameOf(target)}`;
   const binaries = isHost(target)
     ? join(projectRoot, 'node_modules', name)

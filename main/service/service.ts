@@ -61,7 +61,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
   const statusOf = (connection: Connection | Gateway): ConnectionStatus =>
     connection instanceof Connection
       ? connectionStatus(connection, tunnel)
-      : gatewayStatus(connection, tunnel);
+      : gatewayStatus(connection, tunnel, connections.connections);
   const filterParts = {
     tunnel,
     host,
@@ -117,6 +117,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'profiles.validate': ({ fileName }, _caller, { content }) => ({
       problems: profiles.validate(fileName, content),
     }),
+    'profiles.lockdown': ({ profile, on }) => {
+      profiles.setLockdown(profile, on);
+      return {};
+    },
     'profiles.remove': ({ profile }) => {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });

@@ -78,6 +78,8 @@ function card(
   };
   show('address', details.virtualAddresses.join(', '), dnsText(details.dns, style));
   show('sealed', details.protectedPrefixes.join(', '));
+  const uncarried = details.uncarriedPrefixes?.join(', ') ?? '';
+  if (uncarried !== '') show('blocked', uncarried, style.faint('not carried by the gateway'));
   const inUdp = details.espEncapsulation === 'udp' ? ' in UDP' : '';
   if (details.espAlgorithm !== undefined) {
     show('ESP', rekeyText(details.childRekeyAt, style, now), `${details.espAlgorithm}${inUdp}`);

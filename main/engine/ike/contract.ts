@@ -134,7 +134,13 @@ export type IkeEvent =
       readonly association: AssociationId;
       readonly spi: number;
     }
-  | { readonly type: 'delete-child'; readonly connection: ConnectionId; readonly association: AssociationId }
+  /** `spi`: of the child that is meant, in either direction; absent: all that the association has. */
+  | {
+      readonly type: 'delete-child';
+      readonly connection: ConnectionId;
+      readonly association: AssociationId;
+      readonly spi?: number;
+    }
   | { readonly type: 'rekey-ike'; readonly connection: ConnectionId }
   /** Sends DELETE; `abrupt` does not wait for the answer. */
   | { readonly type: 'disconnect'; readonly connection: ConnectionId; readonly abrupt: boolean }

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 export function hasActiveLocalSession(uid: number, directory = '/run/systemd/sessions'): boolean {
   let names: string[];
   try {
-    names = readdirSync(directory);
+    // Beside each session's file lies a pipe that logind holds open: who reads it waits for as long as the session lasts.
+    names = readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
   } catch {
     return false;
   }
@@ -14,7 +17,7 @@ export function hasActiveLocalSession(uid: number, directory = '/run/systemd/ses
     try {
       return isActiveLocal(parseSession(readFileSync(join(directory, name), 'utf8')), uid);
     } catch {
-      return false; // A reference pipe, or gone meanwhile.
+      return false; // Gone meanwhile.
     }
   });
 }

@@ -1,6 +1,7 @@
 // Who may do what: the table of rights, logind's sessions, whose connection it is, and what of it others see.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -254,6 +255,28 @@ test('an active local session is one at a seat, in the foreground, of a person',
   }
 });
 
+test('the pipe that logind holds open beside a session does not hold up the service', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sessions-'));
+  const pipe = join(directory, '1.ref');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  const logind = openSync(pipe, constants.O_RDWR);
+  try {
+    const session = new URL('../../../main/service/endpoint/session.ts', import.meta.url).href;
+    const script = `import { hasActiveLocalSession } from ${JSON.stringify(session)};
+      process.stdout.write(String(hasActiveLocalSession(1000, ${JSON.stringify(directory)})));`;
+    // In a process of its own, which can be ended when it waits.
+    const { stdout, error } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    assert.equal(error, undefined);
+    assert.equal(stdout, 'false');
+  } finally {
+    closeSync(logind);
+    rmSync(directory, { recursive: true });
+  }
+});
+
 function uploadsOf(name: MethodName): object {
   return Object.fromEntries(Object.keys(methods[name].uploads).map((upload) => [upload, Buffer.from('x')]));
 }
@@ -267,6 +290,7 @@ function exampleOf(name: MethodName): object {
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
+    'profiles.lockdown': { profile: 'office', on: true },
     'profiles.remove': { profile: 'office' },
     'filter.add': { row: { source: 'any', destination: 'any', protocol: 'any', action: 'BYPASS' } },
     'filter.replace': {
