@@ -72,6 +72,11 @@ export function wordsOf(failure: ControlFailure): Words {
       };
     case 'import-unsupported':
       return { what: `The file cannot be imported: ${problemWords(failure.problem)}.` };
+    case 'import-choice':
+      return {
+        what: `The file has several connections: ${failure.connections.join(', ')}.`,
+        next: 'Choose: --connection NAME (more than once, if need be), or --all',
+      };
     case 'passphrase-needed':
       return {
         what: 'The file is protected by a passphrase.',

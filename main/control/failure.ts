@@ -148,6 +148,8 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('profile-in-use'), profile: z.string() }),
   z.object({ code: z.literal('profile-invalid'), name: z.string(), problems: z.array(profileProblemSchema) }),
   z.object({ code: z.literal('import-unsupported'), problem: profileProblemSchema }),
+  /** The file has several connections: which shall be imported? */
+  z.object({ code: z.literal('import-choice'), connections: z.array(z.string()) }),
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),

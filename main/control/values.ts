@@ -206,6 +206,8 @@ export const profileSummarySchema = z.object({
   /** What is wrong first, when the file does not validate. */
   problem: profileProblemSchema.optional(),
   state: z.enum(connectionStates),
+  /** Its block outlives a restart of the computer. */
+  lockdown: z.boolean().optional(),
 });
 export type ProfileSummary = z.infer<typeof profileSummarySchema>;
 

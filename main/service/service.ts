@@ -127,6 +127,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'profiles.validate': ({ fileName }, _caller, { content }) => ({
       problems: profiles.validate(fileName, content),
     }),
+    'profiles.lockdown': ({ profile, on }) => {
+      profiles.setLockdown(profile, on);
+      return {};
+    },
     'profiles.remove': ({ profile }) => {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });

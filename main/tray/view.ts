@@ -1,8 +1,9 @@
 // What the tray shows for a state of the service: icon, tooltip and menu. Plain values, no Electron.
+import type { Prompt } from '../control/prompt-values.ts';
 import type { ConnectionState } from '../control/state.ts';
 import type { ConnectionStatus, ProfileSummary } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
-import { reasonText } from './text/failure-text.ts';
+import { promptName, reasonText } from './text/failure-text.ts';
 import type { Translate } from './text/translate.ts';
 import { type Throughput, throughputText } from './throughput.ts';
 
@@ -68,7 +69,10 @@ export function viewOf(model: TrayModel, translate: Translate): TrayView {
     shown.length === 0
       ? [translate.text('tray.notConnected')]
       : shown.flatMap((each) => linesOf(each, translate));
-  const actions = connections.flatMap((each) => actionsOf(each, translate));
+  const actions = [
+    ...promptEntries(state.status.prompts, translate),
+    ...connections.flatMap((each) => actionsOf(each, translate)),
+  ];
   return {
     icon: iconOf(connections),
     tooltip: tooltipOf(shown, model.throughput, translate),
@@ -178,6 +182,17 @@ function actionsOf(
     case 'failed':
       return [entry('retry'), entry('disconnect')];
   }
+}
+
+/** The window asks; the menu leads to it. */
+function promptEntries(prompts: readonly Prompt[], translate: Translate): readonly MenuEntry[] {
+  return prompts.map(({ kind }) => ({
+    type: 'action',
+    label: translate.text(kind === 'card' ? 'tray.insertCard' : 'tray.prompt', {
+      what: promptName(translate, kind),
+    }),
+    action: { type: 'open-window' },
+  }));
 }
 
 function menuOf(

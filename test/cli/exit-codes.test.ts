@@ -64,6 +64,7 @@ const controlFailures: {
     { code: 'import-unsupported', problem: { problem: { code: 'import-not-json' } } },
     1,
   ],
+  'import-choice': [{ code: 'import-choice', connections: ['a', 'b'] }, 1],
   'passphrase-needed': [{ code: 'passphrase-needed' }, 1],
   'passphrase-wrong': [{ code: 'passphrase-wrong' }, 1],
   'not-connected': [{ code: 'not-connected', profile }, 1],

@@ -193,3 +193,24 @@ test('the menu speaks Japanese', () => {
   const view = viewOf(model([profile('office')], []), translateTo('ja'));
   assert.deepEqual(actions(view), ['office に接続', 'SealNIC を開く', '診断情報をコピー', '終了']);
 });
+
+test('what the service asks leads to the window', () => {
+  const shown = model([profile('office')], [connection('office', { state: 'connecting' })]);
+  assert.equal(shown.state.service, 'present');
+  if (shown.state.service !== 'present') return;
+  const prompt = {
+    id: 'prompt-1',
+    kind: 'eap-password' as const,
+    owner: 1000,
+    lastTry: false,
+    pinPad: false,
+    storable: false,
+    openedAt: 0,
+    expiresAt: 1,
+  };
+  const status = { ...shown.state.status, prompts: [prompt, { ...prompt, id: '2', kind: 'card' as const }] };
+  const view = viewOf({ ...shown, state: { ...shown.state, status } }, english);
+  assert.deepEqual(actions(view).slice(0, 2), ['Enter the password …', 'Insert the card …']);
+  const [entry] = view.menu.filter(({ type }) => type === 'action');
+  assert.deepEqual(entry?.type === 'action' && entry.action, { type: 'open-window' });
+});
