@@ -155,7 +155,7 @@ function linesOf(connection: ClientConnection, translate: Translate): readonly s
   if (failure !== undefined && (state === 'failed' || state === 'reconnecting')) {
     lines.push(reasonText(translate, profile, failure).what);
   }
-  if (waitsForCard(connection)) lines.push(translate.text('tray.insertCard', { profile }));
+  if (waitsForCard(connection)) lines.push(translate.text('tray.cardMissing', { profile }));
   if (protectedTraffic === 'blocked') lines.push(translate.text('tray.blocked'));
   return lines;
 }
