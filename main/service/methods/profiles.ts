@@ -11,8 +11,9 @@ import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import type { Profile } from '../profile/contract.ts';
+import { withLockdown } from '../profile/lockdown-text.ts';
 import { parseProfile } from '../profile/parse.ts';
-import { importForeignProfile } from './import-profile.ts';
+import { foreignFormat, importForeignProfiles } from './import-profile.ts';
 
 const ending = '.toml';
 
@@ -77,6 +78,7 @@ export class ProfileBook {
         authentication: profile.authentication.method,
         state,
         ...(address !== undefined && { gateway: address }),
+        ...(profile.failClosed.lockdown && { lockdown: true }),
       };
     });
   }
@@ -94,38 +96,49 @@ export class ProfileBook {
 
   /** Throws ControlError. The uploads are wiped. */
   async import(
-    { fileName, name, replace }: MethodParameters<'profiles.import'>,
+    { fileName, name, replace, connections }: MethodParameters<'profiles.import'>,
     caller: Caller,
     { content, passphrase }: MethodUploads<'profiles.import'>,
   ): Promise<MethodResult<'profiles.import'>> {
     try {
-      const foreign = !fileName.endsWith(ending) && content[0] === '{'.charCodeAt(0);
-      if (!foreign) {
+      const format = foreignFormat(fileName, content);
+      if (format === undefined) {
         const chosen = name ?? nameOfFile(fileName);
         const text = decode(content);
         parse(text, chosen);
         this.#store(chosen, text, replace);
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
-      const imported = await importForeignProfile(content, name, passphrase);
+      const imported = await importForeignProfiles(format, content, { name, passphrase, connections });
+      const credentials = imported.flatMap((profile) => profile.credentials);
       try {
-        this.#mayStore(imported.name, replace);
-        for (const { kind, name: credential, bytes } of imported.credentials) {
+        for (const profile of imported) this.#mayStore(profile.name, replace);
+        for (const { kind, name: credential, bytes } of credentials) {
           this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
         }
       } catch (error) {
         if (!(error instanceof CredentialError)) throw error;
         throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
       } finally {
-        for (const { bytes } of imported.credentials) bytes.fill(0);
+        for (const { bytes } of credentials) bytes.fill(0);
       }
-      this.#store(imported.name, imported.text, replace);
-      const secrets = imported.credentials.map((credential) => credential.name);
-      return { profiles: [imported.name], secrets: [...new Set(secrets)], remarks: [...imported.remarks] };
+      for (const profile of imported) this.#store(profile.name, profile.text, replace);
+      return {
+        profiles: imported.map((profile) => profile.name),
+        secrets: [...new Set(credentials.map((credential) => credential.name))],
+        remarks: imported.flatMap(({ remarks }) => remarks),
+      };
     } finally {
       content.fill(0);
       passphrase?.fill(0);
     }
+  }
+
+  /** Throws ControlError profile-not-found or profile-invalid. */
+  setLockdown(name: string, on: boolean): void {
+    const text = withLockdown(this.text(name), on);
+    parse(text, name);
+    replaceFile(this.#path(name), text, 0o644);
   }
 
   /** Throws ControlError profile-not-found. */
