@@ -101,7 +101,10 @@ export const methods = {
     uploads: none,
     result: z.object({ profile: z.string(), text: z.string() }),
   },
-  /** TOML or .sswan, told apart by content and `fileName`'s ending. Stores certificates and keys found in it. */
+  /**
+   * TOML, .sswan or swanctl.conf, told apart by content and `fileName`'s ending. Stores certificates, keys and secrets
+   * found in it. Of a file with several connections `connections` says which; without, the error import-choice does.
+   */
   'profiles.import': {
     right: 'administer',
     parameters: z.strictObject({
@@ -109,6 +112,7 @@ export const methods = {
       /** Instead of the name that the file gives. */
       name: profileName.optional(),
       replace: z.boolean(),
+      connections: z.union([z.literal('all'), z.array(z.string().max(128)).min(1).max(256)]).optional(),
     }),
     uploads: { content: fileUpload, passphrase: { ...secretUpload, optional: true } },
     result: z.object({
@@ -124,6 +128,13 @@ export const methods = {
     parameters: z.strictObject({ fileName: z.string().max(255) }),
     uploads: { content: fileUpload },
     result: z.object({ problems: z.array(profileProblemSchema) }),
+  },
+  /** Changes the profile's file in this alone; it holds from the next connection on. */
+  'profiles.lockdown': {
+    right: 'administer',
+    parameters: z.strictObject({ profile: profileName, on: z.boolean() }),
+    uploads: none,
+    result: z.object({}),
   },
   'profiles.remove': {
     right: 'administer',

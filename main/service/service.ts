@@ -3,8 +3,10 @@ import { ControlError } from '../control/failure.ts';
 import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
 import type { ConnectionStatus, Status } from '../control/values.ts';
 import type { HostNetwork } from '../host/network.ts';
+import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
+import type { CardKeys } from './cards/card-keys.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
@@ -12,6 +14,7 @@ import type { UserFilter } from './filter/user-filter.ts';
 import type { Keyring } from './keyring/keyring.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
+import { cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
@@ -23,6 +26,7 @@ import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 
 export interface ServiceParts {
   readonly version: string;
@@ -38,6 +42,8 @@ export interface ServiceParts {
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
+  readonly cards: Cards;
+  readonly cardKeys: CardKeys;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -52,6 +58,7 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
         connections.onChange(changed),
         parts.prompts.onChange(changed),
         parts.keyring.onChange(changed),
+        parts.cards.onEvent(changed),
       ];
       return {
         close: () => {
@@ -85,6 +92,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     ),
     prompts: [...parts.prompts.all],
     vaults: vaultSummaries(parts.keyring, { uid: 0, administrator: true }),
+    cards: cardSummary(parts.cards),
   });
   return {
     status,
@@ -107,6 +115,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       connections.retry(profile);
       return {};
     },
+    'connection.allowPortal': async ({ profile }) => {
+      const { url, untilMilliseconds } = await connections.allowPortal(profile);
+      return { url, until: wallClock(untilMilliseconds) };
+    },
     'connection.measure': ({ profile }) => {
       connections.measure(profile);
       return {};
@@ -125,6 +137,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'profiles.validate': ({ fileName }, _caller, { content }) => ({
       problems: profiles.validate(fileName, content),
     }),
+    'profiles.lockdown': ({ profile, on }) => {
+      profiles.setLockdown(profile, on);
+      return {};
+    },
     'profiles.remove': ({ profile }) => {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });

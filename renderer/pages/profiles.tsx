@@ -78,7 +78,7 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
         type="file"
         hidden
         aria-label={say('profiles.import')}
-        accept=".sswan,.toml"
+        accept=".sswan,.toml,.conf"
         onChange={(event) => {
           void open(event.target.files?.[0]);
           event.target.value = '';

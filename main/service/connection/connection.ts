@@ -1,6 +1,6 @@
 // One client connection: carries out what its state machine asks for, with the agreement (IKE), the tunnel that all
 // connections share, and the profile's credentials.
-import type { Failure } from '../../control/failure.ts';
+import { ControlError, type Failure } from '../../control/failure.ts';
 import type {
   ConnectionId,
   Identity,
@@ -11,13 +11,17 @@ import type {
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
+import type { PortalSearch } from '../portal-check.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { Conflict } from '../tunnel/overlap.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -26,6 +30,7 @@ import {
   stepConnection,
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
+import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
@@ -37,7 +42,8 @@ export interface ConnectionSurroundings extends ReachSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
-    owner: number,
+    key?: UnlockedKey,
+    owner?: number,
   ): IkeConfiguration;
   /** Has opened what holds the profile's credentials, where that is locked. Throws ConnectionProblem. */
   unlock?(profile: Profile, owner: number, signal: AbortSignal): Promise<void>;
@@ -46,6 +52,8 @@ export interface ConnectionSurroundings extends ReachSurroundings {
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
+  /** Absent: captive portals are not looked for. */
+  readonly portalSearch?: PortalSearch | undefined;
 }
 
 /** What is given at its making. */
@@ -92,13 +100,21 @@ export class Connection implements AgreementParty {
   #childInstalled = false;
   #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
-  #unlocking: AbortController | undefined;
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
   /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
   #cancelDoubt: (() => void) | undefined;
+  readonly #portal: Portal;
   #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
@@ -111,6 +127,7 @@ export class Connection implements AgreementParty {
     this.#surroundings = surroundings;
     this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
+    this.#portal = this.#makePortal();
   }
 
   get model(): ConnectionModel {
@@ -150,6 +167,8 @@ export class Connection implements AgreementParty {
       encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      passages: this.#portal.passages,
+      nameServersForEveryoneUntil: this.#portal.nameServersForEveryoneUntil,
       failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     };
   }
@@ -196,6 +215,15 @@ export class Connection implements AgreementParty {
     });
   }
 
+  /** Lets the captive portal's page through for a while. Throws ControlError no-portal and those of Portal.allow. */
+  async allowPortal(): Promise<{ url: string; untilMilliseconds: number }> {
+    const { why, phase } = this.#model;
+    if (why?.code !== 'captive-portal' || why.url === undefined || phase === 'stopped') {
+      throw new ControlError({ code: 'no-portal', profile: this.profile.name });
+    }
+    return { url: why.url, untilMilliseconds: await this.#portal.allow(why.url) };
+  }
+
   /** Measures the round trip, unless that was done moments ago. */
   measure(): void {
     const { now } = this.#surroundings;
@@ -203,6 +231,28 @@ export class Connection implements AgreementParty {
     if (now() < this.#measuredAt + measureEveryMilliseconds) return;
     this.#measuredAt = now();
     this.#agreement?.probe(this.#ike, false);
+  }
+
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -218,15 +268,19 @@ export class Connection implements AgreementParty {
   abandon(): void {
     this.#abandoned = true;
     this.#password?.forget();
-    this.#beginAnew();
+    this.#undertaking += 1;
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
+    this.#portal.end();
     this.#releaseIke(true);
   }
 
   /** What it authenticates with was taken away: the peer is told without waiting, every key wiped, and it stays shut. */
   keysGone(failure: Failure): void {
-    this.#beginAnew();
+    this.#undertaking += 1;
+    this.#loseInterest();
     this.#dispatch({ type: 'keys-gone', failure });
   }
 
@@ -234,12 +288,6 @@ export class Connection implements AgreementParty {
   adapterFailed(detail: string): void {
     this.#forgetIke();
     this.#dispatch({ type: 'closed', reason: { code: 'adapter-failed', detail } });
-  }
-
-  #beginAnew(): void {
-    this.#undertaking += 1;
-    this.#unlocking?.abort();
-    this.#unlocking = undefined;
   }
 
   get #agreement(): Agreement | undefined {
@@ -257,8 +305,15 @@ export class Connection implements AgreementParty {
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined)
+      return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof, this.owner);
@@ -309,10 +364,10 @@ export class Connection implements AgreementParty {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
     }
-    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
+    const known = reason.code === 'dead-peer' ? this.#takeDoubt() : this.#takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
-      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
     });
   }
 
@@ -334,6 +389,8 @@ export class Connection implements AgreementParty {
         `${this.profile.name}: ${model.state}${why}`,
       );
     }
+    // What it lets through ends before the connection is configured.
+    this.#portal.follow(model);
     for (const effect of effects) this.#carryOut(effect);
     if (model !== before) this.#options.changed();
   }
@@ -353,6 +410,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -377,7 +435,8 @@ export class Connection implements AgreementParty {
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
-    this.#beginAnew();
+    this.#undertaking += 1;
+    this.#loseInterest();
     const undertaking = this.#undertaking;
     const isCurrent = () => this.#undertaking === undertaking;
     work(isCurrent).then(
@@ -436,18 +495,24 @@ export class Connection implements AgreementParty {
     }
   }
 
-  /** What is asked meanwhile is withdrawn as soon as something else is begun. */
-  async #unlock(): Promise<void> {
-    const unlocking = new AbortController();
-    this.#unlocking = unlocking;
-    await this.#surroundings.unlock?.(this.profile, this.owner, unlocking.signal);
-  }
-
   async #agree(isCurrent: () => boolean): Promise<void> {
-    await this.#unlock();
+    await this.#surroundings.unlock?.(this.profile, this.owner, this.#interest.signal);
     if (!isCurrent()) return;
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal: this.#interest.signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
@@ -458,6 +523,7 @@ export class Connection implements AgreementParty {
       this.profile,
       this.association,
       address,
+      this.#key,
       this.owner,
     );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
@@ -475,6 +541,25 @@ export class Connection implements AgreementParty {
     this.#doubt = undefined;
     if (doubt === undefined) return undefined;
     return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  }
+
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
+  }
+
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -497,7 +582,8 @@ export class Connection implements AgreementParty {
     this.#password?.forget();
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
-    this.#beginAnew();
+    this.#stopKeeping();
+    this.#undertaking += 1;
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
       (error: unknown) => {
@@ -523,6 +609,33 @@ export class Connection implements AgreementParty {
   #amend(): void {
     this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+    });
+  }
+
+  #makePortal(): Portal {
+    const { portalSearch, tunnel, resolve, now, schedule } = this.#surroundings;
+    return new Portal({
+      search: portalSearch,
+      profile: this.profile.name,
+      resolve: (name) => resolve(name, tunnel.nameServers),
+      link: () => this.#reached?.underlay.interfaceName,
+      unanswered: () =>
+        this.#agreement
+          ?.snapshot()
+          .some(({ connection, answered }) => connection === this.#ike && !answered) ?? false,
+      isShielded: (address) => shieldedByName(this.profile, this.#carried, address),
+      amend: async () => {
+        await tunnel.amend(this.contribution).catch((error: unknown) => {
+          this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+        });
+      },
+      found: (url) => {
+        this.#releaseIke(true);
+        this.#dispatch({ type: 'closed', reason: { code: 'captive-portal', url } });
+      },
+      gone: () => this.#dispatch({ type: 'retry' }),
+      now,
+      schedule,
     });
   }
 

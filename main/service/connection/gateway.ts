@@ -37,6 +37,7 @@ export interface GatewaySurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: undefined,
+    key: undefined,
     owner: number,
   ): IkeConfiguration;
   allocateAssociation(): AssociationId;
@@ -107,7 +108,7 @@ export class Gateway {
     try {
       await tunnel.open('gateway');
       // Every peer's configuration is the same but for its association, which is put in when it comes.
-      const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined, this.owner);
+      const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined, undefined, this.owner);
       if (undertaking !== this.#undertaking) return;
       await tunnel.contribute(this.contribution);
       if (undertaking !== this.#undertaking) return;

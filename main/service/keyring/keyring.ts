@@ -367,6 +367,8 @@ function needsOf({ authentication, peerAuthentication }: Profile): readonly Need
             ];
       return [...password, ...authorities];
     }
+    case 'card':
+      return authorities;
   }
 }
 

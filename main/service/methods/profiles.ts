@@ -12,8 +12,9 @@ import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import type { Profile } from '../profile/contract.ts';
+import { withLockdown } from '../profile/lockdown-text.ts';
 import { parseProfile } from '../profile/parse.ts';
-import { importForeignProfile } from './import-profile.ts';
+import { foreignFormat, importForeignProfiles } from './import-profile.ts';
 import { importTarget } from './import-target.ts';
 
 const ending = '.toml';
@@ -97,6 +98,7 @@ export class ProfileBook {
         authentication: profile.authentication.method,
         state,
         ...(address !== undefined && { gateway: address }),
+        ...(profile.failClosed.lockdown && { lockdown: true }),
       };
     });
   }
@@ -114,24 +116,25 @@ export class ProfileBook {
 
   /** Throws ControlError. The uploads are wiped. */
   async import(
-    { fileName, name, replace }: MethodParameters<'profiles.import'>,
+    { fileName, name, replace, connections }: MethodParameters<'profiles.import'>,
     caller: Caller,
     { content, passphrase }: MethodUploads<'profiles.import'>,
   ): Promise<MethodResult<'profiles.import'>> {
     try {
-      const foreign = !fileName.endsWith(ending) && content[0] === '{'.charCodeAt(0);
-      if (!foreign) {
+      const format = foreignFormat(fileName, content);
+      if (format === undefined) {
         const chosen = name ?? nameOfFile(fileName);
         const text = decode(content);
         parse(text, chosen);
         this.#store(chosen, text, replace);
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
-      const imported = await importForeignProfile(content, name, passphrase);
+      const imported = await importForeignProfiles(format, content, { name, passphrase, connections });
+      const credentials = imported.flatMap((profile) => profile.credentials);
       const vault = this.#keyring && importTarget(this.#keyring);
       try {
-        this.#mayStore(imported.name, replace);
-        for (const { kind, name: credential, bytes } of imported.credentials) {
+        for (const profile of imported) this.#mayStore(profile.name, replace);
+        for (const { kind, name: credential, bytes } of credentials) {
           if (vault === undefined) this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
           else await vault.put({ kind, name: credential, bytes, owner: caller.uid });
         }
@@ -139,20 +142,26 @@ export class ProfileBook {
         if (!(error instanceof CredentialError)) throw error;
         throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
       } finally {
-        for (const { bytes } of imported.credentials) bytes.fill(0);
+        for (const { bytes } of credentials) bytes.fill(0);
       }
-      this.#store(imported.name, imported.text, replace);
-      const secrets = imported.credentials.map((credential) => credential.name);
-      const where = vault === undefined || secrets.length === 0 ? [] : [vault.remark];
+      for (const profile of imported) this.#store(profile.name, profile.text, replace);
+      const where = vault === undefined || credentials.length === 0 ? [] : [vault.remark];
       return {
-        profiles: [imported.name],
-        secrets: [...new Set(secrets)],
-        remarks: [...where, ...imported.remarks],
+        profiles: imported.map((profile) => profile.name),
+        secrets: [...new Set(credentials.map((credential) => credential.name))],
+        remarks: [...where, ...imported.flatMap(({ remarks }) => remarks)],
       };
     } finally {
       content.fill(0);
       passphrase?.fill(0);
     }
+  }
+
+  /** Throws ControlError profile-not-found or profile-invalid. */
+  setLockdown(name: string, on: boolean): void {
+    const text = withLockdown(this.text(name), on);
+    parse(text, name);
+    replaceFile(this.#path(name), text, 0o644);
   }
 
   /** Throws ControlError profile-not-found. */
@@ -161,7 +170,10 @@ export class ProfileBook {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
     }
     if (!this.#isFile(name)) {
-      throw new ControlError({ code: 'import-unsupported', problem: { problem: { code: 'profile-in-vault', name } } });
+      throw new ControlError({
+        code: 'import-unsupported',
+        problem: { problem: { code: 'profile-in-vault', name } },
+      });
     }
     unlinkSync(this.#path(name));
   }

@@ -50,7 +50,7 @@ function mayTouch(store: CredentialStore, caller: Caller, name: string, method: 
 export function uses({ authentication, peerAuthentication }: Profile, kind: string, name: string): boolean {
   switch (kind) {
     case 'psk':
-      return authentication.method !== 'certificate' && authentication.secret === name;
+      return 'secret' in authentication && authentication.secret === name;
     case 'private-key':
       return authentication.method === 'certificate' && authentication.privateKey === name;
     case 'certificate':

@@ -29,7 +29,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function upload(fileName: string, content: string, options: { name?: string; replace?: boolean } = {}) {
+function upload(
+  fileName: string,
+  content: string,
+  options: { name?: string; replace?: boolean; connections?: 'all' | string[] } = {},
+) {
   const bytes = Buffer.from(content);
   const done = book.import({ fileName, replace: false, ...options }, caller, {
     content: bytes,
@@ -139,5 +143,38 @@ test('a foreign file brings its credentials, which belong to whoever imported th
   await assert.rejects(upload('x.sswan', '{"name":1}').done, (error: { failure: { code: string } }) => {
     assert.equal(error.failure.code, 'import-unsupported');
     return true;
+  });
+});
+
+test('of a swanctl.conf with several connections one is chosen, or all; its secrets go into the store', async () => {
+  const connection = 'remote_addrs = 192.0.2.1\n local { auth = psk }\n remote { auth = psk\n id = gw }';
+  const file = `connections { a { ${connection} }\n b { ${connection} } }\nsecrets { ike { secret = "top secret" } }`;
+  const asked = upload('swanctl.conf', file);
+  await assert.rejects(asked.done, { failure: { code: 'import-choice', connections: ['a', 'b'] } });
+  assert.ok(
+    asked.bytes.every((byte) => byte === 0),
+    'the upload is wiped',
+  );
+  assert.deepEqual(book.names(), []);
+  const one = await upload('swanctl.conf', file, { connections: ['b'], name: 'home' }).done;
+  assert.deepEqual([one.profiles, one.secrets], [['home'], ['home']]);
+  const all = await upload('settings', file, { connections: 'all' }).done;
+  assert.deepEqual(
+    [all.profiles, all.secrets],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  );
+  assert.deepEqual(
+    credentials.list().map(({ kind, name, owner }) => `${kind} ${name} ${owner}`),
+    ['psk a 1000', 'psk b 1000', 'psk home 1000'],
+  );
+  for (const name of book.names()) assert.doesNotMatch(book.text(name), /top secret/);
+  await assert.rejects(upload('x.conf', 'connections {\n a {').done, {
+    failure: {
+      code: 'import-unsupported',
+      problem: { line: 2, problem: { code: 'settings-brace-missing' } },
+    },
   });
 });
