@@ -142,6 +142,7 @@ export class FakeService implements ServiceApi {
       'connection.up': ({ profile }) => connectedStatus({ profile }),
       'connection.down': empty,
       'connection.measure': () => ({}),
+      'connection.allowPortal': () => ({ url: 'http://192.0.2.7/login', until: 0 }),
       'connection.retry': empty,
       'profiles.list': () => ({
         profiles: [
@@ -171,6 +172,7 @@ export class FakeService implements ServiceApi {
       'profiles.show': ({ profile }) => ({ profile, text: '[gateway]\naddress = "vpn.example.org"\n' }),
       'profiles.import': () => ({ profiles: ['office'], secrets: ['office key'], remarks: [] }),
       'profiles.validate': () => ({ problems: [] }),
+      'profiles.lockdown': empty,
       'profiles.remove': empty,
       'filter.list': () => ({
         version: 7,

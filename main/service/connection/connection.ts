@@ -1,15 +1,18 @@
 // One client connection: carries out what its state machine asks for, with the agreement (IKE), the tunnel that all
 // connections share, and the profile's credentials.
-import type { Failure } from '../../control/failure.ts';
+import { ControlError, type Failure } from '../../control/failure.ts';
 import type { ConnectionId, Identity, IkeDetails, IkeFailure } from '../../engine/ike/contract.ts';
 import { parseAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { ReachableGateway } from '../tunnel/tunnel.ts';
 import { Agreed } from './agreed.ts';
-import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
 import type { ConnectionOptions, ConnectionSurroundings } from './contract.ts';
 import {
   type ConnectionEffect,
@@ -19,6 +22,7 @@ import {
   stepConnection,
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
+import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 import { contributeTo, namesGateway, openForClient, reachGateway } from './reach.ts';
 import { SignOfLife } from './sign-of-life.ts';
@@ -45,6 +49,15 @@ export class Connection implements AgreementParty {
   #cleaned: Promise<void> = Promise.resolve();
   readonly #undertakings = new Undertakings();
   #abandoned = false;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
+  readonly #portal: Portal;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
     this.profile = options.profile;
@@ -61,6 +74,7 @@ export class Connection implements AgreementParty {
       isRunning: () => this.#model.phase === 'running' && this.#ike !== undefined,
       probe: (urgent) => this.#agreement?.probe(this.#ike!, urgent),
     });
+    this.#portal = this.#makePortal();
   }
 
   get model(): ConnectionModel {
@@ -92,6 +106,8 @@ export class Connection implements AgreementParty {
       encapsulation: this.#agreed.encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      passages: this.#portal.passages,
+      nameServersForEveryoneUntil: this.#portal.nameServersForEveryoneUntil,
       failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     };
   }
@@ -130,9 +146,40 @@ export class Connection implements AgreementParty {
     this.#signOfLife.doubt(reason);
   }
 
+  /** Lets the captive portal's page through for a while. Throws ControlError no-portal and those of Portal.allow. */
+  async allowPortal(): Promise<{ url: string; untilMilliseconds: number }> {
+    const { why, phase } = this.#model;
+    if (why?.code !== 'captive-portal' || why.url === undefined || phase === 'stopped') {
+      throw new ControlError({ code: 'no-portal', profile: this.profile.name });
+    }
+    return { url: why.url, untilMilliseconds: await this.#portal.allow(why.url) };
+  }
+
   /** Measures the round trip, unless that was done moments ago. */
   measure(): void {
     this.#signOfLife.measure();
+  }
+
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -149,8 +196,11 @@ export class Connection implements AgreementParty {
     this.#abandoned = true;
     this.#password?.forget();
     this.#undertakings.giveUp();
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
     this.#signOfLife.stop();
+    this.#portal.end();
     this.#releaseIke(true);
   }
 
@@ -175,8 +225,14 @@ export class Connection implements AgreementParty {
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
@@ -223,10 +279,11 @@ export class Connection implements AgreementParty {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
     }
-    const doubt = reason.code === 'dead-peer' ? this.#signOfLife.takeDoubt() : undefined;
+    const known =
+      reason.code === 'dead-peer' ? this.#signOfLife.takeDoubt() : this.#takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
-      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
     });
   }
 
@@ -248,6 +305,8 @@ export class Connection implements AgreementParty {
         `${this.profile.name}: ${model.state}${why}`,
       );
     }
+    // What it lets through ends before the connection is configured.
+    this.#portal.follow(model);
     for (const effect of effects) this.#carryOut(effect);
     if (model !== before) this.#options.changed();
   }
@@ -267,6 +326,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -291,6 +351,7 @@ export class Connection implements AgreementParty {
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
+    this.#loseInterest();
     this.#undertakings.begin(
       work,
       () => {
@@ -332,17 +393,54 @@ export class Connection implements AgreementParty {
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal: this.#interest.signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.#key,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
+  }
+
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
+  }
+
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -364,6 +462,7 @@ export class Connection implements AgreementParty {
   #clean(): void {
     this.#password?.forget();
     this.#signOfLife.stop();
+    this.#stopKeeping();
     this.#undertakings.giveUp();
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
@@ -379,7 +478,36 @@ export class Connection implements AgreementParty {
 
   /** The tunnel follows what is known now. */
   #amend(): void {
-    this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => this.#warn(describe(error)));
+    this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
+      this.#warn(describe(error));
+    });
+  }
+
+  #makePortal(): Portal {
+    const { portalSearch, tunnel, resolve, now, schedule } = this.#surroundings;
+    return new Portal({
+      search: portalSearch,
+      profile: this.profile.name,
+      resolve: (name) => resolve(name, tunnel.nameServers),
+      link: () => this.#reached?.underlay.interfaceName,
+      unanswered: () =>
+        this.#agreement
+          ?.snapshot()
+          .some(({ connection, answered }) => connection === this.#ike && !answered) ?? false,
+      isShielded: (address) => shieldedByName(this.profile, this.#agreed.carried, address),
+      amend: async () => {
+        await tunnel.amend(this.contribution).catch((error: unknown) => {
+          this.#warn(describe(error));
+        });
+      },
+      found: (url) => {
+        this.#releaseIke(true);
+        this.#dispatch({ type: 'closed', reason: { code: 'captive-portal', url } });
+      },
+      gone: () => this.#dispatch({ type: 'retry' }),
+      now,
+      schedule,
+    });
   }
 
   #warn(text: string): void {

@@ -3,6 +3,8 @@ import type { IkeConfiguration } from '../../engine/ike/contract.ts';
 import type { AddressRange, IpAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import type { PortalSearch } from '../portal-check.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { Conflict } from '../tunnel/overlap.ts';
@@ -17,12 +19,15 @@ export interface ConnectionSurroundings extends ReachSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
+    key?: UnlockedKey,
   ): IkeConfiguration;
   /** Why the connection cannot have this beside the others. */
   conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
+  /** Absent: captive portals are not looked for. */
+  readonly portalSearch?: PortalSearch | undefined;
 }
 
 /** What is given at its making. */
