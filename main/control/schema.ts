@@ -128,6 +128,13 @@ export const methods = {
     uploads: { content: fileUpload },
     result: z.object({ problems: z.array(profileProblemSchema) }),
   },
+  /** Changes the profile's file in this alone; it holds from the next connection on. */
+  'profiles.lockdown': {
+    right: 'administer',
+    parameters: z.strictObject({ profile: profileName, on: z.boolean() }),
+    uploads: none,
+    result: z.object({}),
+  },
   'profiles.remove': {
     right: 'administer',
     parameters: z.strictObject({ profile: profileName }),

@@ -3,14 +3,17 @@ import { ControlError } from '../control/failure.ts';
 import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
 import type { ConnectionStatus, Status } from '../control/values.ts';
 import type { HostNetwork } from '../host/network.ts';
+import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
+import type { CardKeys } from './cards/card-keys.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
+import { cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
@@ -35,6 +38,8 @@ export interface ServiceParts {
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
+  readonly cards: Cards;
+  readonly cardKeys: CardKeys;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -45,7 +50,11 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
     onStatusChange: (changed) => {
-      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      const watches = [
+        connections.onChange(changed),
+        parts.prompts.onChange(changed),
+        parts.cards.onEvent(changed),
+      ];
       return {
         close: () => {
           for (const watch of watches) watch.close();
@@ -77,6 +86,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
     prompts: [...parts.prompts.all],
+    cards: cardSummary(parts.cards),
   });
   return {
     status,
@@ -117,6 +127,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'profiles.validate': ({ fileName }, _caller, { content }) => ({
       problems: profiles.validate(fileName, content),
     }),
+    'profiles.lockdown': ({ profile, on }) => {
+      profiles.setLockdown(profile, on);
+      return {};
+    },
     'profiles.remove': ({ profile }) => {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });

@@ -12,6 +12,7 @@ import {
   type ServiceCommandName,
   serviceCommands,
 } from './ipc.ts';
+import { type DiagnosticsHost, diagnosticsHandlers } from './ipc-diagnostics-server.ts';
 import type { ServiceMirror } from './service-mirror.ts';
 import { asksService } from './window-rules.ts';
 
@@ -24,8 +25,7 @@ export interface IpcHost {
   readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
   readonly quit: () => void;
-  /** False: the person chose no place. Throws ControlError file-not-written. */
-  readonly saveFile: (suggestedName: string, content: string | Uint8Array) => Promise<boolean>;
+  readonly diagnostics: DiagnosticsHost;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -62,7 +62,7 @@ export class IpcServer {
       'prompts.answer': ({ answer, ...parameters }) =>
         mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
-      'file.save': async ({ suggestedName, text }) => ({ saved: await host.saveFile(suggestedName, text) }),
+      ...diagnosticsHandlers(host.diagnostics),
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
         host.changeSettings(changes);

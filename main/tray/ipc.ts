@@ -7,6 +7,8 @@ import { type MethodName, type Methods, methods } from '../control/schema.ts';
 import { profileSummarySchema, secretKinds, statusSchema } from '../control/values.ts';
 import { diagnosticsCommands } from './ipc-diagnostics.ts';
 
+export type { CaptureState, SetupState } from './ipc-diagnostics.ts';
+
 export const themes = ['system', 'light', 'dark'] as const;
 export const languages = ['en', 'ja'] as const;
 export type Language = (typeof languages)[number];
@@ -15,6 +17,8 @@ export type Language = (typeof languages)[number];
 export const settingsSchema = z.object({
   theme: z.enum(themes),
   language: z.enum(['system', ...languages]),
+  contrast: z.enum(['system', 'high']),
+  motion: z.enum(['system', 'reduced']),
   notifications: z.boolean(),
   startAtLogin: z.boolean(),
   /** Profiles that are connected when the app starts. */
@@ -71,6 +75,7 @@ export const serviceCommands = {
   'connection.retry': ofService('connection.retry'),
   'profiles.list': ofService('profiles.list'),
   'profiles.show': ofService('profiles.show'),
+  'profiles.lockdown': ofService('profiles.lockdown'),
   'profiles.remove': ofService('profiles.remove'),
   'filter.list': ofService('filter.list'),
   'filter.add': ofService('filter.add'),

@@ -21,6 +21,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },
+  'profiles.lockdown': { profile: 'office', on: true },
   'profiles.remove': { profile: 'office' },
   'filter.add': { row, position: 0 },
   'filter.replace': { id: 'u1', row },

@@ -171,6 +171,7 @@ export class FakeService implements ServiceApi {
       'profiles.show': ({ profile }) => ({ profile, text: '[gateway]\naddress = "vpn.example.org"\n' }),
       'profiles.import': () => ({ profiles: ['office'], secrets: ['office key'], remarks: [] }),
       'profiles.validate': () => ({ problems: [] }),
+      'profiles.lockdown': empty,
       'profiles.remove': empty,
       'filter.list': () => ({
         version: 7,

@@ -1,5 +1,7 @@
 // States of the service for the window: every connection state, a filter, SAs, profiles, findings. Times are relative
 // to the moment at which the page is opened.
+
+import type { LogLine } from '../../main/control/diagnostics-methods.ts';
 import type { Prompt } from '../../main/control/prompt-values.ts';
 import type {
   ChildAssociation,
@@ -11,7 +13,7 @@ import type {
   TerminalInformationValue,
   VerdictSample,
 } from '../../main/control/values.ts';
-import type { ServiceState } from '../../main/tray/ipc.ts';
+import type { ServiceState, SetupState } from '../../main/tray/ipc.ts';
 
 export const scenarios = [
   'connected',
@@ -24,6 +26,8 @@ export const scenarios = [
   'invalid',
   'gateway',
   'no-profile',
+  'no-rights',
+  'not-installed',
   'away',
   'starting',
   'prompt',
@@ -40,7 +44,8 @@ const minute = 60 * second;
 
 export function serviceState(scenario: Scenario, now: number): ServiceState {
   if (scenario === 'starting') return { service: 'starting' };
-  if (scenario === 'away') return { service: 'away', controlPath: '/run/sealnic/control.sock' };
+  if (scenario === 'away' || scenario === 'not-installed')
+    return { service: 'away', controlPath: '/run/sealnic/control.sock' };
   const connections = connectionsOf(scenario, now);
   const stateOf = (name: string) =>
     connections.find(({ profile }) => profile === name)?.state ?? 'disconnected';
@@ -448,3 +453,66 @@ export function verdicts(last: number, count: number, now: number): VerdictSampl
     };
   });
 }
+
+export function setupState(scenario: Scenario, trayDismissed: boolean): SetupState {
+  const away = scenario === 'away' || scenario === 'not-installed';
+  const mayNot = scenario === 'no-rights';
+  return {
+    serviceInstalled: scenario !== 'not-installed',
+    ...(!away && {
+      rights: {
+        uid: 1000,
+        user: 'alice',
+        control: mayNot ? 'no' : 'session',
+        administer: 'after-asking',
+        group: 'sealnic',
+        groupExists: true,
+      },
+    }),
+    canMend: scenario !== 'not-installed',
+    commands: {
+      install: 'sudo /usr/bin/sealnic service install',
+      start: 'sudo /usr/bin/systemctl start sealnic.service',
+      allow: 'sudo /usr/bin/sealnic service allow alice',
+    },
+    trayAvailable: scenario !== 'no-profile',
+    trayDismissed,
+  };
+}
+
+export function logLines(now: number): LogLine[] {
+  const lines: [LogLine['level'], string][] = [
+    ['info', 'SealNIC 0.1.0 serves at /run/sealnic/control.sock'],
+    ['info', 'office: connecting'],
+    ['debug', 'office: IKE_SA_INIT with 3 proposals'],
+    ['warning', 'office: the gateway asks for another key exchange group'],
+    ['info', 'office: connected'],
+    ['info', 'laboratory-tokyo: connecting'],
+    [
+      'error',
+      'laboratory-tokyo: the name laboratory.example.org cannot be resolved by any of the name servers',
+    ],
+    ['warning', 'change of network: the default link is wlan0 now'],
+    ['info', 'office: rekeyed'],
+  ];
+  return lines.map(([level, text], index) => ({
+    sequence: index + 1,
+    at: now - (lines.length - index) * 7 * second,
+    level,
+    text,
+  }));
+}
+
+export const bundleFiles = [
+  {
+    name: 'README.txt',
+    text: 'SealNIC diagnostics\n\nNo secret is in these files. Names and addresses are replaced.\n',
+  },
+  { name: 'versions.json', text: '{\n  "app": "0.1.0"\n}\n' },
+  {
+    name: 'status.json',
+    text: `${JSON.stringify({ version: '0.1.0', connections: [{ profile: 'profile-16593d3f', state: 'connected', details: { gateway: 'host-638edf48', virtualAddresses: ['10.44.0.12'] } }] }, undefined, 2)}\n`,
+  },
+  { name: 'profiles/profile-16593d3f.json', text: '{}\n' },
+  { name: 'log.txt', text: '2026-06-12T08:00:00.000Z info profile-16593d3f: connected\n' },
+];

@@ -42,6 +42,8 @@ export const shots: readonly Shot[] = [
       'invalid',
       'gateway',
       'no-profile',
+      'no-rights',
+      'not-installed',
       'away',
       'starting',
     ] as const
@@ -168,6 +170,44 @@ export const shots: readonly Shot[] = [
     go: async (page) => {
       await go(page, 'diagnostics');
       await page.waitForSelector('table');
+    },
+  },
+  {
+    name: 'diagnostics-log',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 1);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'diagnostics-bundle',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 2);
+      await press(page, '.card .button-primary');
+      await press(page, '.bundle-files button', 2);
+    },
+  },
+  {
+    name: 'diagnostics-capture',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 3);
+      await page.waitForSelector('form');
+    },
+  },
+  {
+    name: 'diagnostics-capturing',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 3);
+      await press(page, 'form .button-primary');
+      await page.waitForSelector('[role=meter]');
     },
   },
   { name: 'settings', scenario: 'connected', go: (page) => go(page, 'settings') },

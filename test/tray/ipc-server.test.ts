@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControlError } from '../../main/control/failure.ts';
 import type { ServiceState, Settings } from '../../main/tray/ipc.ts';
+import type { DiagnosticsHost } from '../../main/tray/ipc-diagnostics-server.ts';
 import { type IpcHost, IpcServer } from '../../main/tray/ipc-server.ts';
 
 const settings: Settings = {
   theme: 'system',
   language: 'system',
+  contrast: 'system',
+  motion: 'system',
   notifications: true,
   startAtLogin: false,
   connectOnStart: [],
@@ -38,7 +41,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     information: () => assert.fail('not asked for'),
     copyDiagnostics: async () => undefined,
     quit: () => undefined,
-    saveFile: async () => true,
+    diagnostics: { saveFile: async () => true } as unknown as DiagnosticsHost,
     now: () => clock,
     wait: async (milliseconds) => {
       waits.push(milliseconds);
@@ -60,10 +63,12 @@ test('a method of the service is handed through', async () => {
 test('a file is saved by a plain name only', async () => {
   const files: unknown[] = [];
   const { server } = serverOf(undefined, {
-    saveFile: async (...file) => {
-      files.push(file);
-      return false;
-    },
+    diagnostics: {
+      saveFile: async (...file: unknown[]) => {
+        files.push(file);
+        return false;
+      },
+    } as unknown as DiagnosticsHost,
   });
   const save = (suggestedName: string) => server.handle('file.save', { suggestedName, text: 'x' });
   assert.deepEqual(await save('office.toml'), { ok: true, value: { saved: false } });

@@ -29,6 +29,8 @@ export interface ServiceConfiguration {
   readonly controlGroup: string;
   /** How long a prompt waits for its answer. */
   readonly promptTimeoutMilliseconds: number;
+  /** Look for smart cards. */
+  readonly cards: boolean;
   /** Virtual adapter; at most 15 characters. */
   readonly interfaceName: string;
   /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
@@ -55,6 +57,7 @@ export function parseConfiguration(text: string, source = defaultConfigurationPa
     logLevel: service.log_level,
     controlGroup: service.control_group,
     promptTimeoutMilliseconds: service.prompt_timeout * 1000,
+    cards: service.cards,
     interfaceName: network.interface,
     mark: network.mark,
     routingTable: network.routing_table,
@@ -109,6 +112,7 @@ const configurationSchema = z.strictObject({
       control_group: z.string().min(1).max(32).default('sealnic'),
       /** Seconds. */
       prompt_timeout: z.number().min(1).max(3600).default(120),
+      cards: z.boolean().default(true),
     })
     .prefault({}),
   network: z

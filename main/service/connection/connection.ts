@@ -11,8 +11,11 @@ import type {
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { Conflict } from '../tunnel/overlap.ts';
@@ -37,6 +40,7 @@ export interface ConnectionSurroundings extends ReachSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
+    key?: UnlockedKey,
   ): IkeConfiguration;
   /** Why the connection cannot have this beside the others. */
   conflict(contribution: StatedContribution): Conflict | undefined;
@@ -92,6 +96,14 @@ export class Connection implements AgreementParty {
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
   /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
   #cancelDoubt: (() => void) | undefined;
@@ -201,6 +213,28 @@ export class Connection implements AgreementParty {
     this.#agreement?.probe(this.#ike, false);
   }
 
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
+  }
+
   /** A packet waits for one of the connection's SAs. */
   agreementNeeded(): void {
     if (this.#model.phase === 'running' && this.#ike !== undefined) {
@@ -215,6 +249,8 @@ export class Connection implements AgreementParty {
     this.#abandoned = true;
     this.#password?.forget();
     this.#undertaking += 1;
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
     this.#releaseIke(true);
@@ -241,8 +277,14 @@ export class Connection implements AgreementParty {
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
@@ -293,10 +335,10 @@ export class Connection implements AgreementParty {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
     }
-    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
+    const known = reason.code === 'dead-peer' ? this.#takeDoubt() : this.#takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
-      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
     });
   }
 
@@ -337,6 +379,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -362,6 +405,7 @@ export class Connection implements AgreementParty {
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
     this.#undertaking += 1;
+    this.#loseInterest();
     const undertaking = this.#undertaking;
     const isCurrent = () => this.#undertaking === undertaking;
     work(isCurrent).then(
@@ -421,15 +465,33 @@ export class Connection implements AgreementParty {
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal: this.#interest.signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.#key,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
@@ -445,6 +507,25 @@ export class Connection implements AgreementParty {
     this.#doubt = undefined;
     if (doubt === undefined) return undefined;
     return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  }
+
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
+  }
+
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -467,6 +548,7 @@ export class Connection implements AgreementParty {
     this.#password?.forget();
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
+    this.#stopKeeping();
     this.#undertaking += 1;
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),

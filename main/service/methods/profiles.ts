@@ -11,6 +11,7 @@ import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import type { Profile } from '../profile/contract.ts';
+import { withLockdown } from '../profile/lockdown-text.ts';
 import { parseProfile } from '../profile/parse.ts';
 import { foreignFormat, importForeignProfiles } from './import-profile.ts';
 
@@ -77,6 +78,7 @@ export class ProfileBook {
         authentication: profile.authentication.method,
         state,
         ...(address !== undefined && { gateway: address }),
+        ...(profile.failClosed.lockdown && { lockdown: true }),
       };
     });
   }
@@ -130,6 +132,13 @@ export class ProfileBook {
       content.fill(0);
       passphrase?.fill(0);
     }
+  }
+
+  /** Throws ControlError profile-not-found or profile-invalid. */
+  setLockdown(name: string, on: boolean): void {
+    const text = withLockdown(this.text(name), on);
+    parse(text, name);
+    replaceFile(this.#path(name), text, 0o644);
   }
 
   /** Throws ControlError profile-not-found. */

@@ -29,6 +29,7 @@ test('an empty file gives every default', () => {
     logLevel: 'info',
     controlGroup: 'sealnic',
     promptTimeoutMilliseconds: 120_000,
+    cards: true,
     interfaceName: 'sealnic0',
     mark: 0x5ea1,
     routingTable: 0x5ea1,

@@ -136,11 +136,12 @@ export class MemoryDataThread extends EventEmitter<DataThreadEvents> implements 
     this.#secrets = secrets;
     const localPorts = options.underlays.map(({ port }) => (port === 0 ? 40_000 : port));
     for (const port of localPorts) wire.attach(formatEndpoint({ address, port }), this);
+    const carrying = localPorts[options.underlays.findIndex(({ plainIke }) => !plainIke)]!;
     this.information = {
       interfaceName: options.adapter.name,
       interfaceIndex: 7,
-      localPort4: localPorts[0]!,
-      localPort6: localPorts[0]!,
+      localPort4: carrying,
+      localPort6: carrying,
       localPorts,
       superPackets: false,
       backend: 'none',

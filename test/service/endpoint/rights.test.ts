@@ -290,6 +290,7 @@ function exampleOf(name: MethodName): object {
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
+    'profiles.lockdown': { profile: 'office', on: true },
     'profiles.remove': { profile: 'office' },
     'filter.add': { row: { source: 'any', destination: 'any', protocol: 'any', action: 'BYPASS' } },
     'filter.replace': {
