@@ -91,6 +91,16 @@ export function wordsOf(failure: ControlFailure): Words {
         what: `"${failure.profile}" is not connected.`,
         next: `Connect: sealnic up ${quoted(failure.profile)}`,
       };
+    case 'no-portal':
+      return {
+        what: `Nothing says that "${failure.profile}" waits for a sign-in to the network.`,
+        next: `See: sealnic status`,
+      };
+    case 'portal-shielded':
+      return {
+        what: `The network's sign-in page (${failure.host}) claims an address that "${failure.profile}" protects, and is not let through.`,
+        next: `If you trust this network: sealnic down ${quoted(failure.profile)}, sign in, and connect again.`,
+      };
     case 'connection-exists':
       return {
         what: `"${failure.profile}" answers already, and there is one gateway at a time.`,
@@ -247,6 +257,29 @@ export function connectionWords(profile: string, failure: Failure): Words {
         what: `"${profile}" was not connected: the ${promptWords[failure.kind]} was not given in time.`,
         next: `Connect again: sealnic up ${name}`,
       };
+    case 'card-missing':
+      return {
+        what: `The card that "${profile}" needs is not in${readerWords[failure.reader]}.`,
+        next:
+          failure.reader === 'no-library'
+            ? 'Install pcscd and libpcsclite1.'
+            : 'Insert it; see: sealnic card status',
+      };
+    case 'card-removed':
+      return {
+        what: `"${profile}" ended because its card was taken out; what it protects is blocked.`,
+        next: `Insert the card and give its PIN, or: sealnic down ${name}`,
+      };
+    case 'card-blocked':
+      return {
+        what: `The PIN of the card that "${profile}" needs is blocked.`,
+        next: 'Set a new one by the PUK: sealnic card unblock',
+      };
+    case 'card-failed':
+      return {
+        what: `The card could not be used for "${profile}": ${failure.detail}.`,
+        next: 'See: sealnic card status',
+      };
     case 'name-not-resolved':
       return {
         what: `No address is known for the gateway "${failure.name}".`,
@@ -320,6 +353,13 @@ const kindWords = {
 function kindOption(kind: keyof typeof kindWords | undefined): string {
   return kind === undefined || kind === 'psk' ? '' : ` --kind ${kind}`;
 }
+
+const readerWords = {
+  'no-library': ': this computer has no library for smart cards',
+  'no-service': ": the computer's service for smart cards does not answer",
+  'no-reader': ': there is no card reader',
+  ready: ' a reader',
+} as const;
 
 /** What is asked for. */
 export const promptWords: Readonly<Record<PromptKind, string>> = {

@@ -73,6 +73,17 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
   z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
 
+  /** The card that the profile needs is not in; `reader`: what there is instead. */
+  z.object({
+    code: z.literal('card-missing'),
+    reader: z.enum(['no-library', 'no-service', 'no-reader', 'ready']),
+  }),
+  /** Taken out while the connection was up: its keys are wiped, and what it protects stays shut. */
+  z.object({ code: z.literal('card-removed') }),
+  /** The PIN is blocked. */
+  z.object({ code: z.literal('card-blocked') }),
+  z.object({ code: z.literal('card-failed'), problem: z.string().max(64), detail: z.string() }),
+
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** The computer has no route to the gateway. */
   z.object({ code: z.literal('no-network') }),
@@ -142,6 +153,10 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
+  /** No captive portal is known to stand between the connection and its gateway. */
+  z.object({ code: z.literal('no-portal'), profile: z.string() }),
+  /** The sign-in page claims to lie where the profile protects: no way beside the tunnel leads there. */
+  z.object({ code: z.literal('portal-shielded'), profile: z.string(), host: z.string() }),
   /** Another gateway of ours stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
   /** `other` is up and protects these already (the first of them). */
@@ -224,6 +239,10 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'peer-authentication-failed':
     case 'secret-missing':
     case 'signing-failed':
+    case 'card-missing':
+    case 'card-removed':
+    case 'card-blocked':
+    case 'card-failed':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
       return exitCodes.authenticationFailed;

@@ -12,9 +12,13 @@ import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
 import { openHostNetwork } from '../host/network/index.ts';
+import type { CardEvent } from '../keys/card/contract.ts';
+import { PivCards } from '../keys/card/piv-cards.ts';
+import { startCardWorkers } from '../keys/card/workers.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { CardKeys, type UnlockedKey } from './cards/card-keys.ts';
 import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
@@ -29,6 +33,7 @@ import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
+import { openPortalSearch } from './portal-check.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
 import { Prompts } from './prompts/prompts.ts';
@@ -135,6 +140,12 @@ function compose(
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
   });
+  const cards = new PivCards({
+    workers: startCardWorkers(),
+    memory: secrets,
+    schedule: (afterMilliseconds, call) => clock.schedule(clock.now() + afterMilliseconds, call),
+  });
+  const cardKeys = new CardKeys({ cards, prompts, secrets });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -159,12 +170,17 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials, { prompts, secrets }),
+    authenticator: new Authenticator(credentials, { prompts, secrets }, cardKeys),
     resolve: resolveName,
-    ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
-      ikeConfigurationOf(profile, association, localAddress, credentials),
+    ikeConfiguration: (
+      profile: Profile,
+      association: AssociationId,
+      localAddress: IpAddress | undefined,
+      key?: UnlockedKey,
+    ) => ikeConfigurationOf(profile, association, localAddress, credentials, key),
     ...time,
     log,
+    portalSearch: openPortalSearch(configuration),
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
   const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);
@@ -180,6 +196,8 @@ function compose(
     verdicts,
     log: ring,
     prompts,
+    cards,
+    cardKeys,
   };
   return { parts, wanted, clock };
 }
@@ -213,7 +231,7 @@ async function serve(
   { parts, wanted, clock }: Composition,
   log: Log,
 ): Promise<void> {
-  const { host, connections, profiles, tunnel, verdicts, prompts } = parts;
+  const { host, connections, profiles, tunnel, verdicts, prompts, cards } = parts;
   const endpoint = await startEndpoint({
     path: configuration.controlSocket,
     api: createServiceApi(parts),
@@ -236,6 +254,12 @@ async function serve(
     log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
     connections.wokeUp(sleptMilliseconds);
   });
+  const cardWatch = cards.onEvent((event) => {
+    if (event.type === 'removed') connections.cardRemoved(event.card.id);
+    if (event.type === 'inserted') connections.cardInserted(event.card);
+    if (event.type !== 'changed') log('info', `cards: ${describeCardEvent(event)}`);
+  });
+  if (configuration.cards) cards.start();
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
   for (const name of [...options.up, ...gateway]) {
@@ -251,6 +275,7 @@ async function serve(
   sleepWatch.close();
   verdicts.close();
   prompts.close();
+  cardWatch.close();
   connections.abandon();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
@@ -295,4 +320,16 @@ async function serve(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** No name of a card's holder: everybody's log. */
+function describeCardEvent(event: Exclude<CardEvent, { type: 'changed' }>): string {
+  switch (event.type) {
+    case 'inserted':
+      return `inserted in ${event.card.reader}${event.card.problem ? ` (${event.card.problem.message})` : ''}`;
+    case 'removed':
+      return `removed from ${event.card.reader} (${event.reason})`;
+    case 'readers':
+      return `${event.state}${event.readers.length === 0 ? '' : `: ${event.readers.join(', ')}`}`;
+  }
 }

@@ -3,14 +3,17 @@ import { ControlError } from '../control/failure.ts';
 import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
 import type { ConnectionStatus, Status } from '../control/values.ts';
 import type { HostNetwork } from '../host/network.ts';
+import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
+import type { CardKeys } from './cards/card-keys.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
+import { cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
@@ -21,6 +24,7 @@ import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 
 export interface ServiceParts {
   readonly version: string;
@@ -35,6 +39,8 @@ export interface ServiceParts {
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
+  readonly cards: Cards;
+  readonly cardKeys: CardKeys;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -45,7 +51,11 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
     onStatusChange: (changed) => {
-      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      const watches = [
+        connections.onChange(changed),
+        parts.prompts.onChange(changed),
+        parts.cards.onEvent(changed),
+      ];
       return {
         close: () => {
           for (const watch of watches) watch.close();
@@ -77,6 +87,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
     prompts: [...parts.prompts.all],
+    cards: cardSummary(parts.cards),
   });
   return {
     status,
@@ -98,6 +109,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'connection.retry': ({ profile }) => {
       connections.retry(profile);
       return {};
+    },
+    'connection.allowPortal': async ({ profile }) => {
+      const { url, untilMilliseconds } = await connections.allowPortal(profile);
+      return { url, until: wallClock(untilMilliseconds) };
     },
     'connection.measure': ({ profile }) => {
       connections.measure(profile);

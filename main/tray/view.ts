@@ -16,6 +16,7 @@ export const trayIcons = [
   'reconnecting',
   'failed',
   'blocked',
+  'card-missing',
 ] as const;
 export type TrayIcon = (typeof trayIcons)[number];
 
@@ -112,6 +113,7 @@ function clientConnections(
 /** The state that most wants to be seen. */
 function iconOf(connections: readonly ClientConnection[]): TrayIcon {
   const states = new Set(connections.map(({ state }) => state));
+  if (connections.some(waitsForCard)) return 'card-missing';
   if (
     connections.some(({ state, protectedTraffic }) => state === 'failed' && protectedTraffic === 'blocked')
   ) {
@@ -121,6 +123,11 @@ function iconOf(connections: readonly ClientConnection[]): TrayIcon {
     if (states.has(state)) return state;
   }
   return 'disconnected';
+}
+
+/** It comes back by itself when the card is in and its PIN was given. */
+function waitsForCard({ state, failure }: ClientConnection): boolean {
+  return state === 'failed' && (failure?.code === 'card-removed' || failure?.code === 'card-missing');
 }
 
 function tooltipOf(
@@ -148,6 +155,7 @@ function linesOf(connection: ClientConnection, translate: Translate): readonly s
   if (failure !== undefined && (state === 'failed' || state === 'reconnecting')) {
     lines.push(reasonText(translate, profile, failure).what);
   }
+  if (waitsForCard(connection)) lines.push(translate.text('tray.cardMissing', { profile }));
   if (protectedTraffic === 'blocked') lines.push(translate.text('tray.blocked'));
   return lines;
 }

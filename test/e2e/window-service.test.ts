@@ -3,17 +3,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
-import { secretName } from '../../build/demo/profiles.ts';
+import { laptopProfile, secretName } from '../../build/demo/profiles.ts';
 import { connectToService } from '../../main/control/client.ts';
 import type { ConnectionState } from '../../main/control/state.ts';
 import type { SealnicBridge } from '../../main/tray/ipc.ts';
+import { findingsOf } from '../diagnostics/search.ts';
 import { Desktop } from './desktop.ts';
 import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
-import { bundleFor, endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
+import { bundleFor, choosePlace, endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
 const patienceMilliseconds = 20_000;
 const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
@@ -61,6 +64,39 @@ test('connect and disconnect in the window; it follows the command', {
     assert.ok(sealedFrames >= 10);
     assert.equal(readableFrames, 0);
   });
+
+  await t.test(
+    'a report of the connection, from window and command, has no secret or name in it',
+    async () => {
+      const saved = join(desktop.directory, 'report.zip');
+      await choosePlace(app, saved);
+      await page.getByRole('button', { name: 'Diagnostics' }).click();
+      await page.getByRole('tab', { name: 'Report' }).click();
+      await page.getByRole('button', { name: 'Make the bundle' }).click();
+      await page.getByRole('button', { name: 'status.json' }).click();
+      const shown = await page.locator('.bundle-text').innerText();
+      await screenshot(page, 'office-report');
+      await page.getByRole('button', { name: 'Save as …' }).click();
+      await page.getByRole('button', { name: 'Make the bundle' }).waitFor();
+      const byCommand = join(desktop.directory, 'command.zip');
+      await runCommand(['doctor', '--bundle', byCommand], office.controlPath);
+      for (const path of [saved, byCommand]) {
+        const archive = readFileSync(path);
+        const files = Object.entries(unzipSync(archive));
+        assert.ok(files.length >= 8, String(files.map(([name]) => name)));
+        assert.deepEqual(findingsOf(archive, notInReports), []);
+        for (const [name, content] of files) {
+          assert.deepEqual(findingsOf(content, notInReports), [], `${name}: ${Buffer.from(content)}`);
+        }
+      }
+      const status = unzipSync(readFileSync(saved))['status.json'];
+      assert.deepEqual(JSON.parse(Buffer.from(status!).toString()), JSON.parse(shown));
+      assert.match(shown, /"state": "connected"/);
+      const log = unzipSync(readFileSync(byCommand))['log.txt'];
+      assert.match(Buffer.from(log!).toString(), / info SealNIC /);
+      await page.getByRole('button', { name: 'Connection' }).click();
+    },
+  );
 
   await t.test('a click disconnects', async () => {
     await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
@@ -136,6 +172,13 @@ test('connect and disconnect in the window; it follows the command', {
 
   assert.deepEqual(problems, []);
 });
+
+const notInReports = [officeSecret, ...namesInProfiles()];
+
+/** What the demo's profiles call gateway, person and secret. */
+function namesInProfiles(): readonly string[] {
+  return [...laptopProfile.matchAll(/(?:identity|address|secret) = "([^"]+)"/g)].map(([, name]) => name!);
+}
 
 async function putSecret(controlPath: string, text: string): Promise<void> {
   const client = await connectToService({ path: controlPath });

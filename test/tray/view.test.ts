@@ -132,6 +132,14 @@ test('an icon for each state, and a picture for each icon', () => {
     seen.add(state);
   }
   seen.add('blocked');
+  for (const code of ['card-removed', 'card-missing'] as const) {
+    const failure = code === 'card-missing' ? ({ code, reader: 'ready' } as const) : { code };
+    const waiting = connection('office', { state: 'failed', protectedTraffic: 'blocked', failure });
+    const view = viewOf(model([profile('office')], [waiting]), english);
+    assert.equal(view.icon, 'card-missing');
+    assert.ok(texts(view).includes('Insert the card to connect office'));
+  }
+  seen.add('card-missing');
   assert.deepEqual([...seen].sort(), [...trayIcons].sort());
   const folder = join(import.meta.dirname, '..', '..', 'resources', 'tray');
   for (const icon of trayIcons) {

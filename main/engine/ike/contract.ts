@@ -77,7 +77,8 @@ export type LocalAuthentication =
       readonly method: 'certificate';
       /** DER, own certificate first, then intermediates. */
       readonly certificates: readonly Uint8Array[];
-      readonly keyType: 'rsa' | 'ecdsa-p256';
+      /** With 'ecdsa-p384' the peer has to know RFC 7427. */
+      readonly keyType: 'rsa' | 'ecdsa-p256' | 'ecdsa-p384';
     }
   /** Initiator, and only where the peer authenticates by certificate. The password comes by 'get-password'. */
   | { readonly method: 'eap'; readonly userName: string; readonly methods: readonly EapMethod[] };
@@ -372,6 +373,8 @@ export interface IkeSnapshot {
   readonly connection: ConnectionId;
   readonly role: 'initiator' | 'responder';
   readonly state: 'connecting' | 'established' | 'rekeying' | 'closing';
+  /** The peer has said something that can be gone on with; false while the first request waits. */
+  readonly answered: boolean;
   readonly details: IkeDetails | undefined;
   readonly establishedAtMilliseconds: number | undefined;
   readonly rekeyAtMilliseconds: number | undefined;

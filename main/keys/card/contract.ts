@@ -95,6 +95,8 @@ export type CardObjectName = 'channel-information';
  */
 export interface Cards {
   readonly provider: CardProviderName;
+  /** Begins to look for cards. */
+  start(): void;
   readonly state: CardReaderState;
   /** Those that are in. */
   readonly cards: readonly CardDescription[];

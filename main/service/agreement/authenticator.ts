@@ -3,7 +3,10 @@
 import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
+import type { CardKeys, CardUse, UnlockedKey } from '../cards/card-keys.ts';
+import { selectionOf } from '../cards/selection.ts';
 import { EapPassword, type PasswordSources } from '../connection/password.ts';
+import { ConnectionProblem } from '../connection/problem.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
 import type { PeerProof } from './agreement.ts';
@@ -11,11 +14,23 @@ import type { PeerProof } from './agreement.ts';
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #asking: Omit<PasswordSources, 'store'> | undefined;
+  readonly #cardKeys: CardKeys | undefined;
 
-  /** `asking`: absent, no profile can log in by name and password. */
-  constructor(store: CredentialStore, asking?: Omit<PasswordSources, 'store'>) {
+  /** `asking`: absent, no profile can log in by name and password. `cardKeys`: absent, none by a card. */
+  constructor(store: CredentialStore, asking?: Omit<PasswordSources, 'store'>, cardKeys?: CardKeys) {
     this.#store = store;
     this.#asking = asking;
+    this.#cardKeys = cardKeys;
+  }
+
+  /** What has to be asked of a person before the agreement begins; undefined: nothing. Throws ConnectionProblem. */
+  async unlock(profile: Profile, use: CardUse): Promise<UnlockedKey | undefined> {
+    const { authentication } = profile;
+    if (authentication.method !== 'card') return undefined;
+    if (this.#cardKeys === undefined) {
+      throw new ConnectionProblem({ code: 'card-missing', reader: 'no-library' });
+    }
+    return this.#cardKeys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
   }
 
   /** undefined: the profile does without. */

@@ -1,6 +1,6 @@
 // One client connection: carries out what its state machine asks for, with the agreement (IKE), the tunnel that all
 // connections share, and the profile's credentials.
-import type { Failure } from '../../control/failure.ts';
+import { ControlError, type Failure } from '../../control/failure.ts';
 import type {
   ConnectionId,
   Identity,
@@ -11,13 +11,17 @@ import type {
 import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
+import type { PortalSearch } from '../portal-check.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { Conflict } from '../tunnel/overlap.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -26,6 +30,7 @@ import {
   stepConnection,
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
+import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
@@ -37,12 +42,15 @@ export interface ConnectionSurroundings extends ReachSurroundings {
     profile: Profile,
     association: AssociationId,
     localAddress: IpAddress | undefined,
+    key?: UnlockedKey,
   ): IkeConfiguration;
   /** Why the connection cannot have this beside the others. */
   conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
+  /** Absent: captive portals are not looked for. */
+  readonly portalSearch?: PortalSearch | undefined;
 }
 
 /** What is given at its making. */
@@ -92,9 +100,18 @@ export class Connection implements AgreementParty {
   /** Counts what was begun: the end of something older tells nothing any more. */
   #undertaking = 0;
   #abandoned = false;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
   /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
   #cancelDoubt: (() => void) | undefined;
+  readonly #portal: Portal;
   #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
@@ -107,6 +124,7 @@ export class Connection implements AgreementParty {
     this.#surroundings = surroundings;
     this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
+    this.#portal = this.#makePortal();
   }
 
   get model(): ConnectionModel {
@@ -146,6 +164,8 @@ export class Connection implements AgreementParty {
       encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      passages: this.#portal.passages,
+      nameServersForEveryoneUntil: this.#portal.nameServersForEveryoneUntil,
       failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     };
   }
@@ -192,6 +212,15 @@ export class Connection implements AgreementParty {
     });
   }
 
+  /** Lets the captive portal's page through for a while. Throws ControlError no-portal and those of Portal.allow. */
+  async allowPortal(): Promise<{ url: string; untilMilliseconds: number }> {
+    const { why, phase } = this.#model;
+    if (why?.code !== 'captive-portal' || why.url === undefined || phase === 'stopped') {
+      throw new ControlError({ code: 'no-portal', profile: this.profile.name });
+    }
+    return { url: why.url, untilMilliseconds: await this.#portal.allow(why.url) };
+  }
+
   /** Measures the round trip, unless that was done moments ago. */
   measure(): void {
     const { now } = this.#surroundings;
@@ -199,6 +228,28 @@ export class Connection implements AgreementParty {
     if (now() < this.#measuredAt + measureEveryMilliseconds) return;
     this.#measuredAt = now();
     this.#agreement?.probe(this.#ike, false);
+  }
+
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -215,8 +266,11 @@ export class Connection implements AgreementParty {
     this.#abandoned = true;
     this.#password?.forget();
     this.#undertaking += 1;
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
+    this.#portal.end();
     this.#releaseIke(true);
   }
 
@@ -241,8 +295,14 @@ export class Connection implements AgreementParty {
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
@@ -293,10 +353,10 @@ export class Connection implements AgreementParty {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
     }
-    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
+    const known = reason.code === 'dead-peer' ? this.#takeDoubt() : this.#takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
-      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
     });
   }
 
@@ -318,6 +378,8 @@ export class Connection implements AgreementParty {
         `${this.profile.name}: ${model.state}${why}`,
       );
     }
+    // What it lets through ends before the connection is configured.
+    this.#portal.follow(model);
     for (const effect of effects) this.#carryOut(effect);
     if (model !== before) this.#options.changed();
   }
@@ -337,6 +399,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -362,6 +425,7 @@ export class Connection implements AgreementParty {
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
     this.#undertaking += 1;
+    this.#loseInterest();
     const undertaking = this.#undertaking;
     const isCurrent = () => this.#undertaking === undertaking;
     work(isCurrent).then(
@@ -421,15 +485,33 @@ export class Connection implements AgreementParty {
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal: this.#interest.signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.#key,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
@@ -445,6 +527,25 @@ export class Connection implements AgreementParty {
     this.#doubt = undefined;
     if (doubt === undefined) return undefined;
     return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  }
+
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
+  }
+
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -467,6 +568,7 @@ export class Connection implements AgreementParty {
     this.#password?.forget();
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
+    this.#stopKeeping();
     this.#undertaking += 1;
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
@@ -493,6 +595,33 @@ export class Connection implements AgreementParty {
   #amend(): void {
     this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+    });
+  }
+
+  #makePortal(): Portal {
+    const { portalSearch, tunnel, resolve, now, schedule } = this.#surroundings;
+    return new Portal({
+      search: portalSearch,
+      profile: this.profile.name,
+      resolve: (name) => resolve(name, tunnel.nameServers),
+      link: () => this.#reached?.underlay.interfaceName,
+      unanswered: () =>
+        this.#agreement
+          ?.snapshot()
+          .some(({ connection, answered }) => connection === this.#ike && !answered) ?? false,
+      isShielded: (address) => shieldedByName(this.profile, this.#carried, address),
+      amend: async () => {
+        await tunnel.amend(this.contribution).catch((error: unknown) => {
+          this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+        });
+      },
+      found: (url) => {
+        this.#releaseIke(true);
+        this.#dispatch({ type: 'closed', reason: { code: 'captive-portal', url } });
+      },
+      gone: () => this.#dispatch({ type: 'retry' }),
+      now,
+      schedule,
     });
   }
 

@@ -2,6 +2,7 @@
 import { ControlError, type Failure } from '../../control/failure.ts';
 import type { AddressRange } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import { rangesOf, textsOf } from '../carried-networks.ts';
 import type { Log } from '../log.ts';
 import type { Profile } from '../profile/contract.ts';
@@ -148,6 +149,21 @@ export class ConnectionManager {
   /** The computer slept. */
   wokeUp(sleptMilliseconds: number): void {
     for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
+  }
+
+  /** See Connection.allowPortal. Throws ControlError not-connected as well. */
+  async allowPortal(name: string): Promise<{ url: string; untilMilliseconds: number }> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    return await connection.allowPortal();
+  }
+
+  cardRemoved(card: string): void {
+    for (const connection of this.#connections.values()) connection.cardRemoved(card);
+  }
+
+  cardInserted(card: CardDescription): void {
+    for (const connection of this.#connections.values()) connection.cardInserted(card);
   }
 
   /** Somebody watches the connection's round trip. Throws ControlError not-connected. */

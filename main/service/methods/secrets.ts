@@ -49,7 +49,7 @@ function mayTouch(store: CredentialStore, caller: Caller, name: string, method: 
 function uses({ authentication, peerAuthentication }: Profile, kind: CredentialKind, name: string): boolean {
   switch (kind) {
     case 'psk':
-      return authentication.method !== 'certificate' && authentication.secret === name;
+      return 'secret' in authentication && authentication.secret === name;
     case 'private-key':
       return authentication.method === 'certificate' && authentication.privateKey === name;
     case 'certificate':
