@@ -1,6 +1,6 @@
 // One client connection: carries out what its state machine asks for, with the agreement (IKE), the tunnel that all
 // connections share, and the profile's credentials.
-import type { Failure } from '../../control/failure.ts';
+import { ControlError, type Failure } from '../../control/failure.ts';
 import type {
   ConnectionId,
   Identity,
@@ -16,11 +16,12 @@ import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { UnlockedKey } from '../cards/card-keys.ts';
 import { fitsCard, selectionOf } from '../cards/selection.ts';
+import type { PortalSearch } from '../portal-check.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { Conflict } from '../tunnel/overlap.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
+import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -29,6 +30,7 @@ import {
   stepConnection,
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
+import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
 import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
 
@@ -47,6 +49,8 @@ export interface ConnectionSurroundings extends ReachSurroundings {
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
   log(level: 'info' | 'warning', text: string): void;
+  /** Absent: captive portals are not looked for. */
+  readonly portalSearch?: PortalSearch | undefined;
 }
 
 /** What is given at its making. */
@@ -107,6 +111,7 @@ export class Connection implements AgreementParty {
   /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
   #cancelDoubt: (() => void) | undefined;
+  readonly #portal: Portal;
   #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
@@ -119,6 +124,7 @@ export class Connection implements AgreementParty {
     this.#surroundings = surroundings;
     this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
+    this.#portal = this.#makePortal();
   }
 
   get model(): ConnectionModel {
@@ -158,6 +164,8 @@ export class Connection implements AgreementParty {
       encapsulation: this.#encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      passages: this.#portal.passages,
+      nameServersForEveryoneUntil: this.#portal.nameServersForEveryoneUntil,
       failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     };
   }
@@ -202,6 +210,15 @@ export class Connection implements AgreementParty {
       this.#cancelDoubt = undefined;
       if (this.#model.phase === 'running') this.#probe(reason);
     });
+  }
+
+  /** Lets the captive portal's page through for a while. Throws ControlError no-portal and those of Portal.allow. */
+  async allowPortal(): Promise<{ url: string; untilMilliseconds: number }> {
+    const { why, phase } = this.#model;
+    if (why?.code !== 'captive-portal' || why.url === undefined || phase === 'stopped') {
+      throw new ControlError({ code: 'no-portal', profile: this.profile.name });
+    }
+    return { url: why.url, untilMilliseconds: await this.#portal.allow(why.url) };
   }
 
   /** Measures the round trip, unless that was done moments ago. */
@@ -253,6 +270,7 @@ export class Connection implements AgreementParty {
     this.#stopKeeping();
     this.#cancelTimer?.();
     this.#cancelDoubt?.();
+    this.#portal.end();
     this.#releaseIke(true);
   }
 
@@ -360,6 +378,8 @@ export class Connection implements AgreementParty {
         `${this.profile.name}: ${model.state}${why}`,
       );
     }
+    // What it lets through ends before the connection is configured.
+    this.#portal.follow(model);
     for (const effect of effects) this.#carryOut(effect);
     if (model !== before) this.#options.changed();
   }
@@ -575,6 +595,33 @@ export class Connection implements AgreementParty {
   #amend(): void {
     this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
       this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+    });
+  }
+
+  #makePortal(): Portal {
+    const { portalSearch, tunnel, resolve, now, schedule } = this.#surroundings;
+    return new Portal({
+      search: portalSearch,
+      profile: this.profile.name,
+      resolve: (name) => resolve(name, tunnel.nameServers),
+      link: () => this.#reached?.underlay.interfaceName,
+      unanswered: () =>
+        this.#agreement
+          ?.snapshot()
+          .some(({ connection, answered }) => connection === this.#ike && !answered) ?? false,
+      isShielded: (address) => shieldedByName(this.profile, this.#carried, address),
+      amend: async () => {
+        await tunnel.amend(this.contribution).catch((error: unknown) => {
+          this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+        });
+      },
+      found: (url) => {
+        this.#releaseIke(true);
+        this.#dispatch({ type: 'closed', reason: { code: 'captive-portal', url } });
+      },
+      gone: () => this.#dispatch({ type: 'retry' }),
+      now,
+      schedule,
     });
   }
 

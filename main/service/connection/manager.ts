@@ -151,6 +151,13 @@ export class ConnectionManager {
     for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
   }
 
+  /** See Connection.allowPortal. Throws ControlError not-connected as well. */
+  async allowPortal(name: string): Promise<{ url: string; untilMilliseconds: number }> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    return await connection.allowPortal();
+  }
+
   cardRemoved(card: string): void {
     for (const connection of this.#connections.values()) connection.cardRemoved(card);
   }
