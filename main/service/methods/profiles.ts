@@ -159,6 +159,7 @@ export class ProfileBook {
 
   /** Throws ControlError profile-not-found or profile-invalid. */
   setLockdown(name: string, on: boolean): void {
+    if (this.has(name) && !this.#isFile(name)) throw inVault(name);
     const text = withLockdown(this.text(name), on);
     parse(text, name);
     replaceFile(this.#path(name), text, 0o644);
@@ -199,6 +200,13 @@ export class ProfileBook {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+function inVault(name: string): ControlError {
+  return new ControlError({
+    code: 'import-unsupported',
+    problem: { problem: { code: 'profile-in-vault', name } },
+  });
 }
 
 function nameOfFile(path: string): string {
