@@ -64,12 +64,12 @@ export class MediumWatch {
       const { place } = session.enrolled;
       if (place.type !== 'medium') continue;
       const carrying: string[] = [];
-      const unusable: VaultError[] = [];
+      const unusable: string[] = [];
       for (const medium of media) {
         const path = pathOn(medium, place.file);
         const found = await identify(path);
         if (found === session.id) carrying.push(path);
-        else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(found);
+        else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(path);
       }
       await this.#settle(session, carrying, unusable[0]);
     }
@@ -78,7 +78,7 @@ export class MediumWatch {
   async #settle(
     session: VaultSession,
     carrying: readonly string[],
-    unusable: VaultError | undefined,
+    unusable: string | undefined,
   ): Promise<void> {
     const [first, second] = carrying;
     const duplicate = new VaultError(
@@ -98,7 +98,8 @@ export class MediumWatch {
       return;
     }
     this.#stamps.delete(session.id);
-    await session.locate(first, first === undefined ? unusable : undefined);
+    // A file that is damaged now may be mended while its medium stays in: the session follows it and says what is wrong.
+    await session.locate(first ?? unusable);
     if (first !== undefined && session.content !== undefined) this.#options.arrived(session);
   }
 
