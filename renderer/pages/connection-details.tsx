@@ -39,7 +39,7 @@ function ThroughputCard({ profile, details }: { readonly profile: string; readon
   const { say } = useWords();
   const now = useNow();
   const { throughput, settings } = useWindowState();
-  const theme = useTheme(settings?.theme ?? 'system');
+  const theme = useTheme(settings);
   const points = throughput[profile]?.points ?? [];
   const latest = points.at(-1);
   const { counters } = details;
