@@ -139,6 +139,37 @@ test('connect and disconnect in the window; it follows the command', {
     await page.getByRole('button', { name: 'Connect', exact: true }).waitFor();
   });
 
+  await t.test('a password is asked for in the window and the tray, and of nobody else', async (each) => {
+    const root = await connectToService({ path: office.controlPath });
+    each.after(() => root.close());
+    const content = Buffer.from(
+      '[gateway]\naddress = "192.0.2.1"\n[authentication]\nmethod = "eap"\nidentity = "alice"\nauthorities = ["system"]\n',
+    );
+    await root.call('profiles.import', { fileName: 'login.toml', replace: false }, { content });
+    await page.evaluate(() => sealnic.invoke('connection.up', { profile: 'login', wait: false }));
+    const dialog = page.getByRole('dialog', { name: 'Enter the password' });
+    await dialog.getByText('alice', { exact: true }).waitFor();
+    await screenshot(page, 'office-password');
+    await host.menuWith('Enter the password …', patienceMilliseconds);
+    assert.deepEqual(await root.call('prompts.list', {}), { prompts: [] });
+    assert.deepEqual((await root.call('status', {})).prompts, []);
+    const id = await page.evaluate(async () => {
+      const state = await sealnic.invoke('state.get', {});
+      return state.ok && state.value.service === 'present' ? state.value.status.prompts[0]?.id : undefined;
+    });
+    assert.ok(id !== undefined);
+    await assert.rejects(root.call('prompts.answer', { id }, { answer: Buffer.from('x') }), {
+      failure: { code: 'prompt-refused', reason: 'not-yours' },
+    });
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    const { connections } = await root.call('status', {});
+    const login = connections.find(({ profile }) => profile === 'login');
+    assert.deepEqual(login?.failure, { code: 'prompt-cancelled', kind: 'eap-password' });
+    await root.call('connection.down', { profile: 'login' });
+    await root.call('profiles.remove', { profile: 'login' });
+  });
+
   assert.deepEqual(problems, []);
 });
 
