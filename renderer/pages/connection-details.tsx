@@ -77,7 +77,7 @@ function RoundTripCard({ profile, details }: { readonly profile: string; readonl
   const { say } = useWords();
   const now = useNow();
   const { roundTrips, settings } = useWindowState();
-  const theme = useTheme(settings?.theme ?? 'system');
+  const theme = useTheme(settings);
   useLook('connection.measure', { profile }, measureEveryMilliseconds);
   const { roundTripMilliseconds: latest } = details;
   return (
