@@ -5,6 +5,7 @@ import { ControlError, type ControlFailure } from '../../main/control/failure.ts
 import { type MethodName, type MethodParameters, methods } from '../../main/control/schema.ts';
 import type { Status } from '../../main/control/values.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from './fake-service.ts';
+import { keyExamples } from './key-examples.ts';
 
 const row = {
   source: 'terminal',
@@ -34,6 +35,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
   'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
+  ...keyExamples(),
   'prompts.answer': { id: 'prompt-1', store: true },
   'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },

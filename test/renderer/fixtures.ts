@@ -22,6 +22,7 @@ export const scenarios = [
   'reconnecting',
   'failed',
   'blocked',
+  'portal',
   'others',
   'invalid',
   'gateway',
@@ -57,6 +58,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
       prompts: promptsOf(scenario, now),
+      vaults: [],
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -69,6 +71,7 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     gateway: 'vpn.example.org',
     authentication: 'psk',
     state: 'disconnected',
+    whenDown: 'block',
   };
   const laboratory: ProfileSummary = {
     name: 'laboratory-tokyo',
@@ -156,6 +159,17 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
           lockdown: true,
           failure: { code: 'no-answer', milliseconds: 120_000 },
           details: early,
+        },
+      ];
+    case 'portal':
+      return [
+        {
+          ...base,
+          state: 'reconnecting',
+          since: now - 12 * second,
+          protectedTraffic: 'blocked',
+          failure: { code: 'captive-portal', url: 'http://198.51.100.80:8080/login' },
+          nextAttemptAt: now + 90 * second,
         },
       ];
     case 'others': {

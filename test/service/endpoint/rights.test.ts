@@ -10,6 +10,7 @@ import { type MethodName, methods } from '../../../main/control/schema.ts';
 import { type Peer, type RightsSources, rightsFrom } from '../../../main/service/endpoint/rights.ts';
 import { hasActiveLocalSession } from '../../../main/service/endpoint/session.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from '../../control/fake-service.ts';
+import { keyExamples } from '../../control/key-examples.ts';
 
 const alice = 1000;
 const bob = 1001;
@@ -310,6 +311,7 @@ function exampleOf(name: MethodName): object {
     'sa.delete': { spi: 'c0ffee01' },
     'secrets.put': { name: 'x', kind: 'psk' },
     'secrets.remove': { name: 'x' },
+    ...keyExamples(),
     'prompts.answer': { id: 'prompt-1' },
     'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },
