@@ -11,6 +11,7 @@ import { AdvisedError, addConnectionCommands, UpError } from './commands/connect
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
 import { addLogCommand } from './commands/log.ts';
+import { addPortalCommand } from './commands/portal.ts';
 import { addProfileCommands } from './commands/profiles.ts';
 import { addPromptCommands } from './commands/prompts.ts';
 import { addSecretCommands } from './commands/secrets.ts';
@@ -69,6 +70,7 @@ function makeProgram(world: World, run: Runner): Command {
     })
     .exitOverride();
   addConnectionCommands(program, run);
+  addPortalCommand(program, run);
   addStatusCommand(program, run);
   addProfileCommands(program, run);
   addFilterCommands(program, run);

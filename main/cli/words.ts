@@ -92,6 +92,16 @@ export function wordsOf(failure: ControlFailure): Words {
         what: `"${failure.profile}" is not connected.`,
         next: `Connect: sealnic up ${quoted(failure.profile)}`,
       };
+    case 'no-portal':
+      return {
+        what: `Nothing says that "${failure.profile}" waits for a sign-in to the network.`,
+        next: `See: sealnic status`,
+      };
+    case 'portal-shielded':
+      return {
+        what: `The network's sign-in page (${failure.host}) claims an address that "${failure.profile}" protects, and is not let through.`,
+        next: `If you trust this network: sealnic down ${quoted(failure.profile)}, sign in, and connect again.`,
+      };
     case 'connection-exists':
       return {
         what: `"${failure.profile}" answers already, and there is one gateway at a time.`,

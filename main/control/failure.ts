@@ -154,6 +154,10 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
+  /** No captive portal is known to stand between the connection and its gateway. */
+  z.object({ code: z.literal('no-portal'), profile: z.string() }),
+  /** The sign-in page claims to lie where the profile protects: no way beside the tunnel leads there. */
+  z.object({ code: z.literal('portal-shielded'), profile: z.string(), host: z.string() }),
   /** Another gateway of ours stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
   /** `other` is up and protects these already (the first of them). */

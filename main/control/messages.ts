@@ -107,6 +107,7 @@ export const messageParameters = {
   'interface-name-needed': ['found'],
   'table-name-needed': ['found'],
   'routing-table-reserved': [],
+  'plain-http-address-needed': [],
   'profile-name-invalid': ['text'],
   'host-invalid': ['text'],
   'prefix-invalid': ['text'],

@@ -34,6 +34,7 @@ import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
+import { openPortalSearch } from './portal-check.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
 import { Prompts } from './prompts/prompts.ts';
@@ -180,6 +181,7 @@ function compose(
     ) => ikeConfigurationOf(profile, association, localAddress, credentials, key),
     ...time,
     log,
+    portalSearch: openPortalSearch(configuration),
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
   const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);

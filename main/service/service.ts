@@ -25,6 +25,7 @@ import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 
 export interface ServiceParts {
   readonly version: string;
@@ -110,6 +111,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'connection.retry': ({ profile }) => {
       connections.retry(profile);
       return {};
+    },
+    'connection.allowPortal': async ({ profile }) => {
+      const { url, untilMilliseconds } = await connections.allowPortal(profile);
+      return { url, until: wallClock(untilMilliseconds) };
     },
     'connection.measure': ({ profile }) => {
       connections.measure(profile);

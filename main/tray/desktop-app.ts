@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session } from 'electron';
+import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session, shell } from 'electron';
 import { ControlError } from '../control/failure.ts';
 import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
@@ -119,6 +119,7 @@ export class DesktopApp {
         return this.#information();
       },
       copyDiagnostics: () => this.#copyDiagnostics(),
+      openPage: (url) => shell.openExternal(url),
       quit: () => app.quit(),
       diagnostics: this.#diagnosticsHost(),
       now: () => performance.now(),

@@ -24,6 +24,8 @@ export interface IpcHost {
   readonly changeSettings: (changes: CommandParameters<'settings.set'>) => void;
   readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
+  /** Shows a web page in the person's browser. */
+  readonly openPage: (url: string) => Promise<void>;
   readonly quit: () => void;
   readonly diagnostics: DiagnosticsHost;
   /** Milliseconds, rising. */
@@ -63,6 +65,12 @@ export class IpcServer {
         mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
       ...diagnosticsHandlers(host.diagnostics),
+      'portal.open': async ({ profile }) => {
+        const allowed = await mirror.call('connection.allowPortal', { profile });
+        // Whoever runs the network chose the page; the service hands on web pages only, and so does this.
+        if (/^https?:\/\//.test(allowed.url)) await host.openPage(allowed.url);
+        return allowed;
+      },
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
         host.changeSettings(changes);

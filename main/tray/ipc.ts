@@ -73,6 +73,7 @@ export const serviceCommands = {
   'connection.up': ofService('connection.up'),
   'connection.down': ofService('connection.down'),
   'connection.retry': ofService('connection.retry'),
+  'connection.measure': ofService('connection.measure'),
   'profiles.list': ofService('profiles.list'),
   'profiles.show': ofService('profiles.show'),
   'profiles.lockdown': ofService('profiles.lockdown'),
@@ -145,6 +146,12 @@ export const ownCommands = {
   'verdicts.tail': ofService('verdicts.tail'),
 
   ...diagnosticsCommands,
+
+  /** Lets the network's sign-in page through (see the service's method) and opens it in the person's browser. */
+  'portal.open': {
+    parameters: z.strictObject({ profile: profileName }),
+    result: methods['connection.allowPortal'].result,
+  },
 
   'settings.get': { parameters: nothing, result: settingsSchema },
   /** Changes what is given; gives all of them. */

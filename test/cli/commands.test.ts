@@ -548,3 +548,14 @@ test('doctor --bundle writes an archive that the owner alone can read', async ()
     rmSync(directory, { recursive: true });
   }
 });
+
+test('service allow makes a user a member of the group', { skip: process.geteuid?.() !== 0 }, async () => {
+  const { exitCode, output, world } = await run(['service', 'allow', 'alice']);
+  assert.equal(exitCode, 0);
+  assert.equal(output, 'alice may connect and disconnect from now on.\n');
+  assert.deepEqual(world.launched, [
+    ['groupadd', '--system', '--force', 'sealnic'],
+    ['usermod', '--append', '--groups', 'sealnic', 'alice'],
+  ]);
+  assert.equal((await run(['service', 'allow', '--', '-rf'])).exitCode, 2);
+});

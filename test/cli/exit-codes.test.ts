@@ -68,6 +68,8 @@ const controlFailures: {
   'passphrase-needed': [{ code: 'passphrase-needed' }, 1],
   'passphrase-wrong': [{ code: 'passphrase-wrong' }, 1],
   'not-connected': [{ code: 'not-connected', profile }, 1],
+  'no-portal': [{ code: 'no-portal', profile }, 1],
+  'portal-shielded': [{ code: 'portal-shielded', profile, host: 'portal.test' }, 1],
   'connection-exists': [{ code: 'connection-exists', profile }, 1],
   'networks-overlap': [{ code: 'networks-overlap', profile, other: 'lab', prefixes: ['10.1.0.0/16'] }, 1],
   'address-taken': [{ code: 'address-taken', profile, other: 'lab', address: '10.9.0.2' }, 1],

@@ -18,6 +18,7 @@ const examples: { [Name in MethodName]?: unknown } = {
   'connection.down': { profile: 'office' },
   'connection.retry': { profile: 'office' },
   'connection.measure': { profile: 'office' },
+  'connection.allowPortal': { profile: 'office' },
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },

@@ -142,6 +142,7 @@ export class FakeService implements ServiceApi {
       'connection.up': ({ profile }) => connectedStatus({ profile }),
       'connection.down': empty,
       'connection.measure': () => ({}),
+      'connection.allowPortal': () => ({ url: 'http://192.0.2.7/login', until: 0 }),
       'connection.retry': empty,
       'profiles.list': () => ({
         profiles: [

@@ -259,7 +259,9 @@ function moved(state: ServiceState, milliseconds: number): ServiceState {
       bytesIn: details.counters.bytesIn + Math.round(bytes),
       bytesOut: details.counters.bytesOut + Math.round(bytes / 5),
     };
-    return { ...connection, details: { ...details, counters } };
+    const roundTripMilliseconds = 18 + 6 * Math.sin(seconds / 3);
+    const roundTripAt = Date.now();
+    return { ...connection, details: { ...details, counters, roundTripMilliseconds, roundTripAt } };
   });
   return { ...state, status: { ...state.status, connections } };
 }

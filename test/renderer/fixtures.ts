@@ -22,6 +22,7 @@ export const scenarios = [
   'reconnecting',
   'failed',
   'blocked',
+  'portal',
   'others',
   'invalid',
   'gateway',
@@ -156,6 +157,17 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
           lockdown: true,
           failure: { code: 'no-answer', milliseconds: 120_000 },
           details: early,
+        },
+      ];
+    case 'portal':
+      return [
+        {
+          ...base,
+          state: 'reconnecting',
+          since: now - 12 * second,
+          protectedTraffic: 'blocked',
+          failure: { code: 'captive-portal', url: 'http://198.51.100.80:8080/login' },
+          nextAttemptAt: now + 90 * second,
         },
       ];
     case 'others': {

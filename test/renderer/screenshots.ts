@@ -38,6 +38,7 @@ export const shots: readonly Shot[] = [
       'reconnecting',
       'failed',
       'blocked',
+      'portal',
       'others',
       'invalid',
       'gateway',

@@ -27,6 +27,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
   const calls: Call[] = [];
   const waits: number[] = [];
   const changed: unknown[] = [];
+  const opened: string[] = [];
   let clock = 1000;
   const call = async (name: string, parameters: unknown, uploads: Record<string, Uint8Array> = {}) => {
     const texts = Object.entries(uploads).map(([key, bytes]) => [key, Buffer.from(bytes).toString()]);
@@ -40,6 +41,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     changeSettings: (each) => changed.push(each),
     information: () => assert.fail('not asked for'),
     copyDiagnostics: async () => undefined,
+    openPage: async (url) => void opened.push(url),
     quit: () => undefined,
     diagnostics: { saveFile: async () => true } as unknown as DiagnosticsHost,
     now: () => clock,
@@ -49,7 +51,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     },
     ...changes,
   });
-  return { server, calls, waits, changed };
+  return { server, calls, waits, changed, opened };
 }
 
 test('a method of the service is handed through', async () => {
@@ -58,6 +60,20 @@ test('a method of the service is handed through', async () => {
   const outcome = await server.handle('filter.explain', parameters);
   assert.deepEqual(outcome, { ok: true, value: { explanations: [] } });
   assert.deepEqual(calls, [{ name: 'filter.explain', parameters, uploads: {} }]);
+});
+
+test('a sign-in page is let through, then opened, and only where it is a web page', async () => {
+  const allowed = { url: 'http://192.0.2.7/login', until: 5 };
+  const good = serverOf(() => allowed);
+  assert.deepEqual(await good.server.handle('portal.open', { profile: 'office' }), {
+    ok: true,
+    value: allowed,
+  });
+  assert.deepEqual(good.opened, [allowed.url]);
+  assert.equal(good.calls[0]?.name, 'connection.allowPortal');
+  const bad = serverOf(() => ({ url: 'file:///etc/passwd', until: 5 }));
+  await bad.server.handle('portal.open', { profile: 'office' });
+  assert.deepEqual(bad.opened, []);
 });
 
 test('a file is saved by a plain name only', async () => {

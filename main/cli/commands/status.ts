@@ -1,7 +1,7 @@
 // sealnic status: what is connected, once or (--watch) as a view that follows.
 import type { Command } from 'commander';
 import type { ConnectionStatus, Status } from '../../control/values.ts';
-import { formatBytes, formatCount, formatDuration, pad } from '../format.ts';
+import { formatBytes, formatCount, formatDuration, formatMilliseconds, pad } from '../format.ts';
 import { watchStatus } from '../live/watch.ts';
 import { questionOf } from '../prompting.ts';
 import type { Runner } from '../runner.ts';
@@ -106,6 +106,12 @@ function connectionLines(connection: ConnectionStatus, style: Style, now: number
     joined(details.espAlgorithm, encapsulation(details.espEncapsulation), rekey(details.childRekeyAt, now)),
   );
   show('IKE', joined(details.ikeProposal, rekey(details.ikeRekeyAt, now)));
+  show(
+    'RTT',
+    details.roundTripMilliseconds === undefined
+      ? undefined
+      : `${formatMilliseconds(details.roundTripMilliseconds)} to the gateway`,
+  );
   show('adapter', joined(details.interfaceName, details.mtu && `MTU ${details.mtu}`));
   show('peers', details.peers?.toString());
   show('received', `${formatBytes(counters.bytesIn)} in ${formatCount(counters.packetsIn)} packets`);

@@ -9,6 +9,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatMilliseconds,
   formatRate,
   formatTable,
   pad,
@@ -86,6 +87,8 @@ function card(
   }
   if (details.ikeProposal !== undefined)
     show('IKE', rekeyText(details.ikeRekeyAt, style, now), details.ikeProposal);
+  if (details.roundTripMilliseconds !== undefined)
+    show('RTT', formatMilliseconds(details.roundTripMilliseconds));
   show('peers', details.peers?.toString());
   return lines;
 }

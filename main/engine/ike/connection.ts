@@ -331,6 +331,7 @@ export class Connection implements AssociationHandler {
           : rekeying
             ? 'rekeying'
             : 'established',
+      answered: [...this.core.initiations.values()].every((initiation) => initiation !== this.handshake),
       details: this.#establishment && this.#details(this.#establishment),
       establishedAtMilliseconds: this.#establishedAt,
       rekeyAtMilliseconds: this.core.timers.at(this, 'rekey'),

@@ -373,6 +373,8 @@ export interface IkeSnapshot {
   readonly connection: ConnectionId;
   readonly role: 'initiator' | 'responder';
   readonly state: 'connecting' | 'established' | 'rekeying' | 'closing';
+  /** The peer has said something that can be gone on with; false while the first request waits. */
+  readonly answered: boolean;
   readonly details: IkeDetails | undefined;
   readonly establishedAtMilliseconds: number | undefined;
   readonly rekeyAtMilliseconds: number | undefined;

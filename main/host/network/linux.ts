@@ -73,7 +73,13 @@ class LinuxHostNetwork implements HostNetwork {
       const { lockdown } = configuration;
       if (lockdown === undefined) this.#removeLockdown();
       else {
-        const atBoot = { ...configuration, protectedPrefixes: lockdown, tappedPrefixes: [] };
+        const atBoot = {
+          ...configuration,
+          protectedPrefixes: lockdown,
+          tappedPrefixes: [],
+          passages: [],
+          nameServersForEveryoneUntil: undefined,
+        };
         installLockdown(this.#lockdownPlaces, rulesetText(atBoot, local));
       }
     });

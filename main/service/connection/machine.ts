@@ -173,9 +173,11 @@ export function stepConnection(
     const refused = isRefusal(failure);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
+    // Who signs in to the network shall find the connection made.
+    const keepTrying = policy.keepTrying || failure.code === 'captive-portal';
     const goOn =
       !needsPerson(failure) &&
-      (succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused);
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(

@@ -10,7 +10,8 @@ import type { StatedContribution } from '../tunnel/contribution.ts';
 import { type Conflict, conflictWith } from '../tunnel/overlap.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { WantedConnections } from '../wanted.ts';
-import { Connection, type ConnectionSurroundings } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionSurroundings } from './contract.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
 import { ConnectionProblem } from './problem.ts';
 
@@ -151,6 +152,13 @@ export class ConnectionManager {
     for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
   }
 
+  /** See Connection.allowPortal. Throws ControlError not-connected as well. */
+  async allowPortal(name: string): Promise<{ url: string; untilMilliseconds: number }> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    return await connection.allowPortal();
+  }
+
   cardRemoved(card: string): void {
     for (const connection of this.#connections.values()) connection.cardRemoved(card);
   }
@@ -233,7 +241,7 @@ export class ConnectionManager {
         association: this.#allocateAssociation(),
         owner,
         keepTrying,
-        carried: stopped?.carried ?? carriedBefore(wanted, profile),
+        carried: stopped?.agreed.carried ?? carriedBefore(wanted, profile),
         changed: () => this.#changed(),
         carriedChanged: (ranges) => {
           if (this.#connections.get(name) !== connection || wanted.find(name) === undefined) return;

@@ -89,7 +89,7 @@ function protectedTraffic(
 }
 
 /** What is sealed, and what is shut without being: the gateway leaves it out, or gave no address of its family. */
-function prefixes({ localFamilies, profile }: Connection, tunnel: Tunnel) {
+function prefixes({ agreed: { localFamilies }, profile }: Connection, tunnel: Tunnel) {
   const { share, uncarried } = tunnel.partOf(profile.name);
   const sealed = new AddressSet(
     share

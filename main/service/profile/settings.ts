@@ -84,7 +84,8 @@ class Parser {
   #line = 1;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Not a Buffer: its slices would be views of the caller's bytes, and wiped with the values.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   root(): Section {

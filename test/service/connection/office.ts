@@ -29,6 +29,7 @@ import type { DataThreadOptions } from '../../../main/service/data/messages.ts';
 import type { DataThreadEvents } from '../../../main/service/data/proxy.ts';
 import { UserFilter } from '../../../main/service/filter/user-filter.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
+import type { PortalFinding } from '../../../main/service/portal-check.ts';
 import type { Profile } from '../../../main/service/profile/contract.ts';
 import { parseProfile } from '../../../main/service/profile/parse.ts';
 import type { DataThreadControl } from '../../../main/service/tunnel/session.ts';
@@ -241,6 +242,9 @@ export interface TestService {
   resolve: (name: string) => Promise<readonly IpAddress[]>;
   /** The next opening of an adapter fails with that. */
   openFailure: Error | undefined;
+  /** What whoever asks for a captive portal finds, and how often somebody asked. */
+  portal: PortalFinding;
+  portalQuestions: number;
 }
 
 export interface Office {
@@ -347,6 +351,13 @@ function startService(parts: {
     now: () => clock.now,
     schedule,
     log: (_level, text) => log.push(text),
+    portalSearch: {
+      questions: [{ url: 'http://detect.test/', text: 'success' }],
+      ask: () => {
+        service.portalQuestions += 1;
+        return Promise.resolve(service.portal);
+      },
+    },
   });
   const service: TestService = {
     host,
@@ -363,6 +374,8 @@ function startService(parts: {
     },
     resolve: async (name) => [parseAddress(name) ?? parseAddress(gatewayAddress)!],
     openFailure: undefined,
+    portal: { kind: 'silent' },
+    portalQuestions: 0,
   };
   return service;
 }

@@ -150,7 +150,12 @@ test('a connection belongs to whoever opened it', async () => {
   const other = await fake.connect();
   uid.now = alice;
   const owner = await fake.connect();
-  for (const method of ['connection.down', 'connection.retry', 'connection.measure'] as const) {
+  for (const method of [
+    'connection.down',
+    'connection.retry',
+    'connection.measure',
+    'connection.allowPortal',
+  ] as const) {
     assert.deepEqual(await failureOf(other.call(method, { profile: 'office' })), {
       code: 'refused',
       method,
@@ -287,6 +292,7 @@ function exampleOf(name: MethodName): object {
     'connection.down': { profile: 'office' },
     'connection.retry': { profile: 'office' },
     'connection.measure': { profile: 'office' },
+    'connection.allowPortal': { profile: 'office' },
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
