@@ -141,6 +141,30 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'Check the spelling and the DNS server.',
       };
 
+    case 'vault-not-found':
+      return failure.vault === ''
+        ? {
+            what: 'There is no default vault.',
+            next: 'Say which with --vault, or choose one: sealnic vault default VAULT',
+          }
+        : {
+            what: `There is no vault "${failure.vault}".`,
+            next:
+              failure.known.length === 0
+                ? 'Make one: sealnic vault create NAME'
+                : `There is: ${failure.known.join(', ')}.`,
+          };
+    case 'compartment-not-found':
+      return {
+        what: `The vault "${failure.vault}" has no compartment "${failure.compartment}".`,
+        next: `There is: ${failure.known.join(', ')}.`,
+      };
+    case 'vault-locked':
+    case 'vault-rolled-back':
+    case 'vault-problem':
+      return vaultWords(failure);
+    case 'keychain-unusable':
+      return { what: `${failure.detail}.`, next: 'Unlock the keychain, or use a passphrase instead.' };
     case 'prompt-not-found':
       return {
         what: 'That prompt is not open any more: it was answered, cancelled, or has expired.',
@@ -250,6 +274,17 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'replaced':
       return { what: `"${profile}" was replaced by a newer connection.` };
+    case 'vault-locked':
+    case 'vault-rolled-back':
+    case 'vault-problem': {
+      const words = vaultWords(failure);
+      return { ...words, what: `"${profile}" is not connected. ${words.what}` };
+    }
+    case 'medium-removed':
+      return {
+        what: `"${profile}" is not connected: the medium with the vault "${failure.vault}" is out.`,
+        next: 'Plug it in; the connection comes back when the vault is open.',
+      };
     case 'prompt-cancelled':
       return {
         what: `"${profile}" was not connected: the question for the ${promptWords[failure.kind]} was cancelled.`,
@@ -365,6 +400,42 @@ const readerWords = {
 } as const;
 
 /** What is asked for. */
+function vaultWords(
+  failure: Extract<ControlFailure, { code: 'vault-locked' | 'vault-rolled-back' | 'vault-problem' }>,
+): Words {
+  const vault = quoted(failure.vault);
+  switch (failure.code) {
+    case 'vault-locked':
+      return {
+        what: `The compartment "${failure.compartment}" of the vault "${failure.vault}" is locked.`,
+        next: `Open it: sealnic vault open ${vault}`,
+      };
+    case 'vault-rolled-back':
+      return {
+        what: `The vault "${failure.vault}" is not the latest. ${failure.detail}`,
+        next: `Bring the latest copy; if this one is meant, as root: sealnic vault accept ${vault}`,
+      };
+    case 'vault-problem': {
+      const next = vaultAdvice[failure.problem];
+      return {
+        what: `The vault "${failure.vault}" cannot be used: ${failure.detail}`,
+        ...(next !== undefined && { next: next.replace('VAULT', vault) }),
+      };
+    }
+  }
+}
+
+const vaultAdvice: Partial<Record<Extract<ControlFailure, { code: 'vault-problem' }>['problem'], string>> = {
+  missing: 'Plug its medium in, or put the file back.',
+  damaged: 'Use a copy of the file; nothing was written to it.',
+  forged: 'Use a copy of the file that you trust.',
+  'signer-changed': 'If you gave it new keys elsewhere, as root: sealnic vault accept VAULT',
+  'wrong-secret': 'Try again.',
+  'read-only': 'Make the medium writable; nothing was changed.',
+  full: 'Make room on the medium and try again.',
+  changed: 'Try again.',
+};
+
 export const promptWords: Readonly<Record<PromptKind, string>> = {
   pin: 'PIN',
   puk: 'PUK',

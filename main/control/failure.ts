@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { cardProblemCodes } from './card-values.ts';
 import { messageSchema } from './messages.ts';
 import { promptKinds } from './prompt-values.ts';
+import { vaultProblems } from './vault-values.ts';
 
 /** What the exit code of the `sealnic` command means. */
 export const exitCodes = {
@@ -74,6 +75,17 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
   z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
 
+  /** What the connection needs lies in a vault that is locked. */
+  z.object({ code: z.literal('vault-locked'), vault: z.string(), compartment: z.string() }),
+  /** The medium with the vault that the connection needs is out; or it was taken out. */
+  z.object({ code: z.literal('medium-removed'), vault: z.string() }),
+  z.object({ code: z.literal('vault-rolled-back'), vault: z.string(), detail: z.string() }),
+  z.object({
+    code: z.literal('vault-problem'),
+    vault: z.string(),
+    problem: z.enum(vaultProblems),
+    detail: z.string(),
+  }),
   /** The card that the profile needs is not in; `reader`: what there is instead. */
   z.object({
     code: z.literal('card-missing'),
@@ -186,6 +198,24 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('secret-not-found'), name: z.string() }),
   z.object({ code: z.literal('secret-invalid'), name: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
+  z.object({ code: z.literal('vault-not-found'), vault: z.string(), known: z.array(z.string()) }),
+  z.object({
+    code: z.literal('compartment-not-found'),
+    vault: z.string(),
+    compartment: z.string(),
+    known: z.array(z.string()),
+  }),
+  z.object({ code: z.literal('vault-locked'), vault: z.string(), compartment: z.string() }),
+  /** It is an older copy than the service has seen: until an administrator accepts it. */
+  z.object({ code: z.literal('vault-rolled-back'), vault: z.string(), detail: z.string() }),
+  z.object({
+    code: z.literal('vault-problem'),
+    vault: z.string(),
+    problem: z.enum(vaultProblems),
+    detail: z.string(),
+  }),
+  /** The client's own: the user's keychain. */
+  z.object({ code: z.literal('keychain-unusable'), detail: z.string() }),
   /** It was answered, cancelled or has expired. */
   z.object({ code: z.literal('prompt-not-found') }),
   z.object({ code: z.literal('prompt-refused'), reason: z.enum(promptRefusals) }),
@@ -236,6 +266,7 @@ export function exitCodeOf(failure: ControlFailure): ExitCode {
     case 'card-problem':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
+    case 'vault-locked':
       return exitCodes.authenticationFailed;
     default:
       return exitCodes.failed;
@@ -254,6 +285,10 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'card-failed':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
+    case 'vault-locked':
+    case 'medium-removed':
+    case 'vault-rolled-back':
+    case 'vault-problem':
       return exitCodes.authenticationFailed;
     case 'no-answer':
     case 'dead-peer':

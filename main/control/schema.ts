@@ -6,6 +6,7 @@ import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
 import { filterMethods } from './filter-methods.ts';
+import { keyMethods } from './key-methods.ts';
 import { messageSchema } from './messages.ts';
 import { presenceMethods } from './presence-methods.ts';
 import { promptMethods } from './prompt-methods.ts';
@@ -181,6 +182,8 @@ export const methods = {
     uploads: none,
     result: z.object({}),
   },
+
+  ...keyMethods,
 
   ...filterMethods,
   ...promptMethods,

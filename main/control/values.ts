@@ -6,6 +6,7 @@ import { failureSchema, profileProblemSchema } from './failure.ts';
 import { messageSchema } from './messages.ts';
 import { promptSchema } from './prompt-values.ts';
 import { connectionStates } from './state.ts';
+import { vaultSummarySchema } from './vault-values.ts';
 
 const instant = z.number();
 const count = z.number().nonnegative();
@@ -75,6 +76,8 @@ export const statusSchema = z.object({
   drops: z.record(z.string(), count),
   /** What the service waits for; each owner is told of his own only. */
   prompts: z.array(promptSchema),
+  /** Those that the caller may see. */
+  vaults: z.array(vaultSummarySchema),
   cards: cardSummarySchema.optional(),
 });
 export type Status = z.infer<typeof statusSchema>;

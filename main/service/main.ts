@@ -2,7 +2,7 @@
 // told to stop.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { parse as parsePath } from 'node:path';
+import { join, parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { englishOf } from '../control/english.ts';
 import { exitCodes } from '../control/failure.ts';
@@ -29,6 +29,8 @@ import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
 import { SecretMemory } from './keying/secret-memory.ts';
+import { followVaults } from './keyring/follow-vaults.ts';
+import { Keyring } from './keyring/keyring.ts';
 import { createLog, type Log } from './log.ts';
 import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
@@ -147,6 +149,14 @@ function compose(
     schedule: (afterMilliseconds, call) => clock.schedule(clock.now() + afterMilliseconds, call),
   });
   const cardKeys = new CardKeys({ cards, prompts, secrets });
+  const keyring = new Keyring({
+    memory: secrets,
+    store: credentials,
+    directory: join(configuration.stateDirectory, 'vaults'),
+    prompts,
+    cards: [cards],
+    log,
+  });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -171,20 +181,22 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials, { prompts, secrets }, cardKeys),
+    authenticator: new Authenticator(keyring, { prompts, secrets }, cardKeys),
     resolve: resolveName,
+    unlock: (profile, owner, signal) => keyring.ready(profile, owner, signal),
     ikeConfiguration: (
       profile: Profile,
       association: AssociationId,
       localAddress: IpAddress | undefined,
       key?: UnlockedKey,
-    ) => ikeConfigurationOf(profile, association, localAddress, credentials, key),
+      owner?: number,
+    ) => ikeConfigurationOf(profile, association, localAddress, keyring, key, owner),
     ...time,
     log,
     portalSearch: openPortalSearch(configuration),
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
-  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);
+  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials, keyring);
   const parts = {
     version,
     startedAt: Date.now(),
@@ -194,6 +206,7 @@ function compose(
     userFilter,
     profiles,
     credentials,
+    keyring,
     verdicts,
     log: ring,
     prompts,
@@ -243,6 +256,8 @@ async function serve(
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   await undoEarlier();
   tunnel.prepare();
+  const vaultWatch = followVaults(parts, log);
+  await parts.keyring.start();
   // All in one go, so that the first one's block is every one's.
   const broughtUp = wanted.all.map((connection) => bringUpAgain(connection));
   if (broughtUp.includes(false)) tunnel.keepEarlier();
@@ -277,8 +292,10 @@ async function serve(
   sleepWatch.close();
   verdicts.close();
   prompts.close();
+  vaultWatch.close();
   cardWatch.close();
   connections.abandon();
+  parts.keyring.close();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
   process.exit(0);

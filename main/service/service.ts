@@ -12,12 +12,14 @@ import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
+import type { Keyring } from './keyring/keyring.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
 import { cardHandlers, cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
+import { keyHandlers, vaultSummaries } from './methods/keys.ts';
 import type { ProfileBook } from './methods/profiles.ts';
 import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
@@ -37,6 +39,7 @@ export interface ServiceParts {
   readonly userFilter: UserFilter;
   readonly profiles: ProfileBook;
   readonly credentials: CredentialStore;
+  readonly keyring: Keyring;
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
@@ -56,6 +59,7 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
       const watches = [
         connections.onChange(changed),
         parts.prompts.onChange(changed),
+        parts.keyring.onChange(changed),
         parts.cards.onEvent(changed),
       ];
       return {
@@ -89,6 +93,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
     prompts: [...parts.prompts.all],
+    vaults: vaultSummaries(parts.keyring, { uid: 0, administrator: true }),
     cards: cardSummary(parts.cards),
   });
   return {
@@ -182,6 +187,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       return {};
     },
 
+    ...keyHandlers({ keyring: parts.keyring, store: credentials, validProfiles: () => profiles.valid() }),
     ...promptHandlers(parts.prompts),
     ...cardHandlers(parts),
 

@@ -5,6 +5,7 @@ import { ControlError, type ControlFailure } from '../../main/control/failure.ts
 import { type MethodName, type MethodParameters, methods } from '../../main/control/schema.ts';
 import type { Status } from '../../main/control/values.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from './fake-service.ts';
+import { keyExamples } from './key-examples.ts';
 
 const row = {
   source: 'terminal',
@@ -34,6 +35,18 @@ const examples: { [Name in MethodName]?: unknown } = {
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
   'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
+  ...keyExamples(),
+  'card.test': { slot: '9a' },
+  'card.setup': {
+    slot: '9a',
+    algorithm: 'ecc-p256',
+    subject: 'CN=alice',
+    names: [],
+    kind: 'request',
+    days: 365,
+    replace: false,
+  },
+  'card.put-certificate': { slot: '9a', replace: false },
   'prompts.answer': { id: 'prompt-1', store: true },
   'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },

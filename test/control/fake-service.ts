@@ -58,6 +58,7 @@ export function statusOf(...connections: ConnectionStatus[]): Status {
     connections,
     drops: { 'policy-discard': 12, 'bad-icv': 3 },
     prompts: [],
+    vaults: [],
   };
 }
 
@@ -270,6 +271,28 @@ export class FakeService implements ServiceApi {
       }),
       'sa.rekey': empty,
       'sa.delete': empty,
+      'vault.list': () => ({ vaults: [] }),
+      'vault.create': () => ({ vault: 'a'.repeat(32) }),
+      'vault.create-at': () => ({ vault: 'a'.repeat(32) }),
+      'vault.enrol': () => ({ vault: 'a'.repeat(32) }),
+      'vault.forget': empty,
+      'vault.open': () => ({ opened: ['secrets'], missing: [] }),
+      'vault.close': empty,
+      'vault.move': () => ({ path: '/media/stick/sealnic.vault' }),
+      'vault.verify': () => ({
+        generation: 3,
+        compartments: [{ name: 'secrets', generation: 3, entries: 1 }],
+      }),
+      'vault.rotate': empty,
+      'vault.accept': empty,
+      'vault.make-default': empty,
+      'keys.list': () => ({ keys: [] }),
+      'keys.add': () => ({ vault: 'Travel', compartment: 'secrets' }),
+      'keys.certificate': () => ({ pem: '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n' }),
+      'keys.remove': empty,
+      'keys.add-compartment': empty,
+      'keys.add-protector': () => ({ id: 'b'.repeat(32) }),
+      'keys.remove-protector': empty,
       'secrets.put': empty,
       'secrets.list': () => ({
         secrets: [

@@ -58,6 +58,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
       prompts: promptsOf(scenario, now),
+      vaults: [],
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };

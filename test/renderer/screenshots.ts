@@ -212,6 +212,26 @@ export const shots: readonly Shot[] = [
     },
   },
   { name: 'settings', scenario: 'connected', go: (page) => go(page, 'settings') },
+  {
+    name: 'settings-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+    },
+  },
+  {
+    name: 'connection-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+      await go(page, 'connection');
+      await page.waitForSelector('html[data-contrast=high] .graph');
+    },
+  },
 ];
 
 export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [

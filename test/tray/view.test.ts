@@ -40,6 +40,7 @@ function model(profiles: readonly ProfileSummary[], connections: readonly Connec
     connections: [...connections],
     drops: {},
     prompts: [],
+    vaults: [],
   };
   return { ...nothing, state: { service: 'present', status, profiles: [...profiles] } };
 }

@@ -204,6 +204,13 @@ export class Connection implements AgreementParty {
     this.#releaseIke(true);
   }
 
+  /** What it authenticates with was taken away: the peer is told without waiting, every key wiped, and it stays shut. */
+  keysGone(failure: Failure): void {
+    this.#undertakings.giveUp();
+    this.#loseInterest();
+    this.#dispatch({ type: 'keys-gone', failure });
+  }
+
   /** The adapter or the sockets are gone, and with them every SA. */
   adapterFailed(detail: string): void {
     this.#forgetIke();
@@ -220,13 +227,14 @@ export class Connection implements AgreementParty {
     return { lifetime: this.profile.esp.lifetime, replayWindow: this.profile.esp.replayWindow };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
-    return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
+    return this.#surroundings.authenticator.preSharedKey(this.profile, remote, this.owner);
   }
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
   async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    if (this.#key === undefined) return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+    if (this.#key === undefined)
+      return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
     try {
       return await this.#key.sign(scheme, data);
     } catch (error) {
@@ -235,7 +243,7 @@ export class Connection implements AgreementParty {
     }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
-    return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
+    return this.#surroundings.authenticator.verifyPeer(this.profile, proof, this.owner);
   }
   assignAddresses() {
     return { dns: [] };
@@ -393,6 +401,8 @@ export class Connection implements AgreementParty {
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
+    await this.#surroundings.unlock?.(this.profile, this.owner, this.#interest.signal);
+    if (!isCurrent()) return;
     // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
@@ -419,6 +429,7 @@ export class Connection implements AgreementParty {
       this.association,
       address,
       this.#key,
+      this.owner,
     );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;

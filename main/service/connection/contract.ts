@@ -20,7 +20,10 @@ export interface ConnectionSurroundings extends ReachSurroundings {
     association: AssociationId,
     localAddress: IpAddress | undefined,
     key?: UnlockedKey,
+    owner?: number,
   ): IkeConfiguration;
+  /** Has opened what holds the profile's credentials, where that is locked. Throws ConnectionProblem. */
+  unlock?(profile: Profile, owner: number, signal: AbortSignal): Promise<void>;
   /** Why the connection cannot have this beside the others. */
   conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;

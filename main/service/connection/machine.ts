@@ -19,6 +19,8 @@ export type ConnectionEvent =
   /** The smart card that the connection hangs on was taken out. */
   | { readonly type: 'card-removed' }
   | { readonly type: 'woke-up'; readonly sleptSeconds: number }
+  /** Card, medium or vault that holds the keys is gone or locked: only a person brings it back. */
+  | { readonly type: 'keys-gone'; readonly failure: Failure }
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
   | { readonly type: 'down' }
@@ -94,18 +96,22 @@ const refusals = new Set<Failure['code']>([
   'defaults-differ',
 ]);
 
-/** Until somebody puts the card in, or unblocks it. */
-const cardFailures = new Set<Failure['code']>([
+/** Until somebody puts the card or the medium in, unblocks or unlocks. */
+const keyFailures = new Set<Failure['code']>([
   'card-missing',
   'card-removed',
   'card-blocked',
   'card-failed',
+  'vault-locked',
+  'medium-removed',
+  'vault-rolled-back',
+  'vault-problem',
 ]);
 
 /** Only somebody who says `up` or `retry` can mend it; trying again might lock an account or block a card. */
 function needsPerson(failure: Failure): boolean {
   if (failure.code === 'authentication-failed') return failure.problem !== undefined;
-  if (cardFailures.has(failure.code)) return true;
+  if (keyFailures.has(failure.code)) return true;
   return failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out';
 }
 
@@ -280,12 +286,13 @@ export function stepConnection(
     case 'network-changed':
       return followsNetwork.has(model.phase) ? startOver({ code: 'network-changed' }) : unchanged;
     case 'card-removed':
+    case 'keys-gone':
       if (!followsNetwork.has(model.phase)) return unchanged;
       return to(
         {
           state: 'failed',
           phase: 'stopped',
-          why: { code: 'card-removed' },
+          why: event.type === 'keys-gone' ? event.failure : { code: 'card-removed' },
           trafficWaits: false,
           retryAtMilliseconds: undefined,
         },
@@ -330,5 +337,5 @@ export function stepConnection(
 }
 
 function isRefusal(why: Failure | undefined): boolean {
-  return why !== undefined && (refusals.has(why.code) || cardFailures.has(why.code));
+  return why !== undefined && (refusals.has(why.code) || keyFailures.has(why.code));
 }

@@ -46,7 +46,8 @@ function mayTouch(store: CredentialStore, caller: Caller, name: string, method: 
   throw new ControlError({ code: 'refused', method, right: 'administer', owner: foreign.owner });
 }
 
-function uses({ authentication, peerAuthentication }: Profile, kind: CredentialKind, name: string): boolean {
+/** Whether the profile names it. */
+export function uses({ authentication, peerAuthentication }: Profile, kind: string, name: string): boolean {
   switch (kind) {
     case 'psk':
       return 'secret' in authentication && authentication.secret === name;
@@ -56,5 +57,7 @@ function uses({ authentication, peerAuthentication }: Profile, kind: CredentialK
       return authentication.method === 'certificate' && authentication.certificate === name;
     case 'authority':
       return peerAuthentication.authorities.includes(name);
+    default:
+      return false;
   }
 }

@@ -45,6 +45,11 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
       return textsOf(translate, 'failure.prompt-refused', {
         problem: translate.text(`promptRefusal.${failure.reason}`),
       });
+    case 'vault-problem':
+      return textsOf(translate, 'failure.vault-problem', {
+        vault: failure.vault,
+        detail: translate.text(`vaultProblem.${failure.problem}`),
+      });
     case 'prompt-cancelled':
     case 'prompt-timed-out':
       return textsOf(translate, `failure.${failure.code}`, { what: promptName(translate, failure.kind) });
@@ -93,6 +98,11 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
       return textsOf(translate, 'reason.no-proposal-chosen', {
         ...values,
         layer: failure.layer.toUpperCase(),
+      });
+    case 'vault-problem':
+      return textsOf(translate, 'reason.vault-problem', {
+        ...values,
+        detail: translate.text(`vaultProblem.${failure.problem}`),
       });
     case 'prompt-cancelled':
     case 'prompt-timed-out':

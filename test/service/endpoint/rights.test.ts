@@ -10,6 +10,7 @@ import { type MethodName, methods } from '../../../main/control/schema.ts';
 import { type Peer, type RightsSources, rightsFrom } from '../../../main/service/endpoint/rights.ts';
 import { hasActiveLocalSession } from '../../../main/service/endpoint/session.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from '../../control/fake-service.ts';
+import { keyExamples } from '../../control/key-examples.ts';
 
 const alice = 1000;
 const bob = 1001;
@@ -310,6 +311,18 @@ function exampleOf(name: MethodName): object {
     'sa.delete': { spi: 'c0ffee01' },
     'secrets.put': { name: 'x', kind: 'psk' },
     'secrets.remove': { name: 'x' },
+    ...keyExamples(),
+    'card.test': { slot: '9a' },
+    'card.setup': {
+      slot: '9a',
+      algorithm: 'ecc-p256',
+      subject: 'CN=alice',
+      names: [],
+      kind: 'request',
+      days: 365,
+      replace: false,
+    },
+    'card.put-certificate': { slot: '9a', replace: false },
     'prompts.answer': { id: 'prompt-1' },
     'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },
