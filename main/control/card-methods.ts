@@ -7,8 +7,8 @@ const none = {} as const;
 /** A card by its id or its reader's name; absent: the only one that is in. */
 const card = z.string().max(256).optional();
 const slot = z.enum(['9a', '9c', '9d', '9e']);
-const newPin = { maximumBytes: 16, optional: false } as const;
-const managementKey = { maximumBytes: 32, optional: false } as const;
+const newPin = { maximumBytes: 64, optional: false } as const;
+const managementKey = { maximumBytes: 64, optional: false } as const;
 const certificateUpload = { maximumBytes: 32 * 1024, optional: false } as const;
 
 export const cardMethods = {
