@@ -136,6 +136,16 @@ export const shots: readonly Shot[] = [
     go: async (page) => {
       await go(page, 'profiles');
       await press(page, '.profile .button');
+      await page.waitForSelector('dialog .form');
+    },
+  },
+  {
+    name: 'profiles-edit-text',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.profile .button');
+      await press(page, 'dialog .dialog-actions .button', 1);
       await page.locator('.editor textarea').fill('networks = "everything"\n\n[gateway]\nadress = "vpn"\n');
       await page.waitForSelector('.problem-line');
     },
