@@ -36,7 +36,7 @@ export function App() {
   const chosen = settings?.language ?? 'system';
   const language = chosen === 'system' ? (information?.systemLanguage ?? 'en') : chosen;
   const words = useMemo(() => setUpWords(language), [language]);
-  useTheme(settings?.theme ?? 'system', settings?.contrast === 'high', settings?.motion === 'reduced');
+  useTheme(settings);
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);

@@ -206,6 +206,8 @@ export const profileSummarySchema = z.object({
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
   authentication: z.enum(['psk', 'certificate', 'card', 'eap']),
+  /** What happens to the protected traffic while there is no connection; absent for a gateway. */
+  whenDown: z.enum(['block', 'bypass']).optional(),
   /** What is wrong first, when the file does not validate. */
   problem: profileProblemSchema.optional(),
   state: z.enum(connectionStates),

@@ -338,7 +338,7 @@ export class DesktopApp {
 /** The `sealnic` command beside the app, or the one that is installed. `npm start` names that of the clone. */
 function commandPath(): string {
   const given = process.env.SEALNIC_COMMAND;
-  if (given !== undefined) return given;
+  if (given !== undefined && !app.isPackaged) return given;
   const packaged = join(process.resourcesPath, 'service', 'sealnic');
   return app.isPackaged && existsSync(packaged) ? packaged : '/usr/bin/sealnic';
 }

@@ -41,7 +41,7 @@ function ThroughputCard({ profile, details }: { readonly profile: string; readon
   const { say } = useWords();
   const now = useNow();
   const { throughput, settings } = useWindowState();
-  const theme = useTheme(settings?.theme ?? 'system');
+  const theme = useTheme(settings);
   const points = throughput[profile]?.points ?? [];
   const latest = points.at(-1);
   const { counters } = details;
@@ -77,7 +77,7 @@ function RoundTripCard({ profile, details }: { readonly profile: string; readonl
   const { say } = useWords();
   const now = useNow();
   const { roundTrips, settings } = useWindowState();
-  const theme = useTheme(settings?.theme ?? 'system');
+  const theme = useTheme(settings);
   useLook('connection.measure', { profile }, measureEveryMilliseconds);
   const { roundTripMilliseconds: latest } = details;
   return (

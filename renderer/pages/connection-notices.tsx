@@ -37,6 +37,11 @@ export function ConnectionNotices({ view, go }: NoticesProperties) {
       {down && status?.protectedTraffic === 'clear' && (
         <Notice tone="warning" title={say('connection.clear.title')} text={say('connection.clear.text')} />
       )}
+      {state === 'connected' && view.whenDown !== undefined && (
+        <p className="hint">
+          {say(`connection.when-down.${status?.lockdown === true ? 'lockdown' : view.whenDown}`)}
+        </p>
+      )}
       {view.showsFailure && <ConnectionFailure view={view} go={go} />}
     </>
   );

@@ -71,6 +71,7 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     gateway: 'vpn.example.org',
     authentication: 'psk',
     state: 'disconnected',
+    whenDown: 'block',
   };
   const laboratory: ProfileSummary = {
     name: 'laboratory-tokyo',

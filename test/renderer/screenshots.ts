@@ -136,6 +136,16 @@ export const shots: readonly Shot[] = [
     go: async (page) => {
       await go(page, 'profiles');
       await press(page, '.profile .button');
+      await page.waitForSelector('dialog .form');
+    },
+  },
+  {
+    name: 'profiles-edit-text',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.profile .button');
+      await press(page, 'dialog .dialog-actions .button', 1);
       await page.locator('.editor textarea').fill('networks = "everything"\n\n[gateway]\nadress = "vpn"\n');
       await page.waitForSelector('.problem-line');
     },
@@ -212,6 +222,26 @@ export const shots: readonly Shot[] = [
     },
   },
   { name: 'settings', scenario: 'connected', go: (page) => go(page, 'settings') },
+  {
+    name: 'settings-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+    },
+  },
+  {
+    name: 'connection-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+      await go(page, 'connection');
+      await page.waitForSelector('html[data-contrast=high] .graph');
+    },
+  },
 ];
 
 export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [

@@ -98,6 +98,7 @@ export class ProfileBook {
         authentication: profile.authentication.method,
         state,
         ...(address !== undefined && { gateway: address }),
+        ...(profile.role === 'client' && { whenDown: profile.failClosed.whenDown }),
         ...(profile.failClosed.lockdown && { lockdown: true }),
       };
     });

@@ -178,3 +178,15 @@ test('of a swanctl.conf with several connections one is chosen, or all; its secr
     },
   });
 });
+
+test('lockdown is switched in the file and listed', async () => {
+  await upload('office.toml', `# mine\n${text}`).done;
+  const lockdownOf = () => book.list(() => 'disconnected')[0]?.lockdown;
+  assert.equal(lockdownOf(), undefined);
+  book.setLockdown('office', true);
+  assert.equal(lockdownOf(), true);
+  assert.match(book.text('office'), /^# mine\nlockdown = true\n/);
+  book.setLockdown('office', false);
+  assert.equal(lockdownOf(), undefined);
+  assert.throws(() => book.setLockdown('nowhere', true), /profile-not-found/);
+});
