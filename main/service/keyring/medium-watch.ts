@@ -63,15 +63,17 @@ export class MediumWatch {
     for (const session of sessions) {
       const { place } = session.enrolled;
       if (place.type !== 'medium') continue;
-      const carrying: string[] = [];
+      /** By device: one medium may be mounted in several places. */
+      const carrying = new Map<string, string>();
       const unusable: string[] = [];
       for (const medium of media) {
         const path = pathOn(medium, place.file);
         const found = await identify(path);
-        if (found === session.id) carrying.push(path);
-        else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(path);
+        if (found === session.id) {
+          if (!carrying.has(medium.device) || path === session.path) carrying.set(medium.device, path);
+        } else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(path);
       }
-      await this.#settle(session, carrying, unusable[0]);
+      await this.#settle(session, [...carrying.values()], unusable[0]);
     }
   }
 

@@ -184,6 +184,23 @@ test('two sticks with one vault: neither is opened; one that is open stays so', 
   assert.equal(world.psk('office'), 'x');
 });
 
+test('one stick that is mounted in two places is one', { skip }, async () => {
+  using world = new KeyringWorld();
+  using stick = new Stick(world.directory, 'one', 'ext4');
+  stick.plug();
+  const again = join(world.directory, 'again');
+  mkdirSync(again);
+  await world.createVault('Stick', { path: stick.vault, removable: true });
+  execFileSync('mount', ['--bind', stick.mountPoint, again]);
+  try {
+    await world.restart();
+    await world.open('Stick', 'correct horse');
+    assert.equal(world.keyring.sessions[0]!.problem, undefined);
+  } finally {
+    execFileSync('umount', ['-l', again]);
+  }
+});
+
 test('names of mount points are read as they are written', { skip }, () => {
   using world = new KeyringWorld();
   using stick = new Stick(world.directory, 'with space', 'tmpfs');
