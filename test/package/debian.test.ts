@@ -33,6 +33,8 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     computer = await DebianComputer.boot(root, join(directory, 'medium.img'));
     computer.must('useradd', '--create-home', 'alice');
     computer.must('useradd', '--create-home', 'bob');
+    // Of another program: dpkg takes the folder away where ours was the only one.
+    computer.must('mkdir', '/opt/other');
     // The test is root and shall see the user's tray.
     const rootMayUse = '<busconfig><policy context="mandatory"><allow user="root"/></policy></busconfig>';
     computer.runWith(rootMayUse, 'tee', '/etc/dbus-1/session-local.conf');
