@@ -10,6 +10,7 @@ import { bundleTray } from './bundle.ts';
 
 /** Of the service that would be started here; SEALNIC_CONTROL names that of another. */
 const controlPath = process.env.SEALNIC_CONTROL ?? loadConfiguration(undefined, process.env).controlSocket;
+const command = join(import.meta.dirname, '..', 'sealnic');
 const isRoot = process.getuid?.() === 0;
 
 async function start(): Promise<number> {
@@ -17,12 +18,12 @@ async function start(): Promise<number> {
   if (!(await answers())) {
     if (!isRoot) {
       console.error(
-        `The SealNIC service is not running (nothing answers on ${controlPath}).\n` +
-          'Start both by "sudo npm start", or the service alone by "sudo ./sealnic service run".',
+        `The SealNIC service is not running (nothing answers on ${controlPath}); the window says what to do.\n` +
+          'Or start both by "sudo npm start", or the service alone by "sudo ./sealnic service run".',
       );
-      return 3;
+    } else {
+      service = await startService();
     }
-    service = await startService();
   }
   try {
     return await runTray();
@@ -73,7 +74,7 @@ async function runTray(): Promise<number> {
       stdio: 'inherit',
       // A group of its own: Ctrl-C reaches it once, from here, and not from the terminal too.
       detached: true,
-      env: { ...process.env, ...user.environment, SEALNIC_CONTROL: controlPath },
+      env: { ...process.env, ...user.environment, SEALNIC_CONTROL: controlPath, SEALNIC_COMMAND: command },
       ...(user.uid === undefined ? {} : { uid: user.uid }),
       ...(user.gid === undefined ? {} : { gid: user.gid }),
     });

@@ -36,7 +36,7 @@ export function App() {
   const chosen = settings?.language ?? 'system';
   const language = chosen === 'system' ? (information?.systemLanguage ?? 'en') : chosen;
   const words = useMemo(() => setUpWords(language), [language]);
-  useTheme(settings?.theme ?? 'system');
+  useTheme(settings);
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
@@ -92,6 +92,7 @@ function Frame() {
 function pageOf(destination: Destination, go: Go, service: string): ReactNode {
   // The settings are the app's own: they need no service.
   if (destination.page === 'settings') return <SettingsPage />;
+  if (destination.page === 'connection' && service === 'away') return <ConnectionPage go={go} />;
   if (service !== 'present') return <ServiceAway />;
   switch (destination.page) {
     case 'connection':

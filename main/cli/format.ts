@@ -87,3 +87,8 @@ function scaled(value: number, step: number, units: readonly string[]): string {
   }
   return `${unit === 0 ? Math.round(rest) : rest.toFixed(1)} ${units[unit]}`;
 }
+
+/** "3.4 ms", "120 ms". */
+export function formatMilliseconds(milliseconds: number): string {
+  return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+}

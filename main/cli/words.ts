@@ -9,6 +9,7 @@ import type {
 } from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
+import { cardWords } from './card-words.ts';
 import { conflictWords } from './conflict-words.ts';
 
 export interface Words {
@@ -72,6 +73,11 @@ export function wordsOf(failure: ControlFailure): Words {
       };
     case 'import-unsupported':
       return { what: `The file cannot be imported: ${problemWords(failure.problem)}.` };
+    case 'import-choice':
+      return {
+        what: `The file has several connections: ${failure.connections.join(', ')}.`,
+        next: 'Choose: --connection NAME (more than once, if need be), or --all',
+      };
     case 'passphrase-needed':
       return {
         what: 'The file is protected by a passphrase.',
@@ -85,6 +91,16 @@ export function wordsOf(failure: ControlFailure): Words {
       return {
         what: `"${failure.profile}" is not connected.`,
         next: `Connect: sealnic up ${quoted(failure.profile)}`,
+      };
+    case 'no-portal':
+      return {
+        what: `Nothing says that "${failure.profile}" waits for a sign-in to the network.`,
+        next: `See: sealnic status`,
+      };
+    case 'portal-shielded':
+      return {
+        what: `The network's sign-in page (${failure.host}) claims an address that "${failure.profile}" protects, and is not let through.`,
+        next: `If you trust this network: sealnic down ${quoted(failure.profile)}, sign in, and connect again.`,
       };
     case 'connection-exists':
       return {
@@ -125,6 +141,30 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'Check the spelling and the DNS server.',
       };
 
+    case 'vault-not-found':
+      return failure.vault === ''
+        ? {
+            what: 'There is no default vault.',
+            next: 'Say which with --vault, or choose one: sealnic vault default VAULT',
+          }
+        : {
+            what: `There is no vault "${failure.vault}".`,
+            next:
+              failure.known.length === 0
+                ? 'Make one: sealnic vault create NAME'
+                : `There is: ${failure.known.join(', ')}.`,
+          };
+    case 'compartment-not-found':
+      return {
+        what: `The vault "${failure.vault}" has no compartment "${failure.compartment}".`,
+        next: `There is: ${failure.known.join(', ')}.`,
+      };
+    case 'vault-locked':
+    case 'vault-rolled-back':
+    case 'vault-problem':
+      return vaultWords(failure);
+    case 'keychain-unusable':
+      return { what: `${failure.detail}.`, next: 'Unlock the keychain, or use a passphrase instead.' };
     case 'prompt-not-found':
       return {
         what: 'That prompt is not open any more: it was answered, cancelled, or has expired.',
@@ -137,6 +177,8 @@ export function wordsOf(failure: ControlFailure): Words {
     case 'prompt-timed-out':
       return { what: `The ${promptWords[failure.kind]} was not given in time.`, next: 'Try again.' };
 
+    case 'card-problem':
+      return cardWords(failure.problem, failure.detail, failure.triesLeft);
     case 'no-service':
       return failure.detail === 'EACCES'
         ? { what: `The service's socket ${failure.path} may not be opened.`, next: 'Check its permissions.' }
@@ -232,6 +274,17 @@ export function connectionWords(profile: string, failure: Failure): Words {
       };
     case 'replaced':
       return { what: `"${profile}" was replaced by a newer connection.` };
+    case 'vault-locked':
+    case 'vault-rolled-back':
+    case 'vault-problem': {
+      const words = vaultWords(failure);
+      return { ...words, what: `"${profile}" is not connected. ${words.what}` };
+    }
+    case 'medium-removed':
+      return {
+        what: `"${profile}" is not connected: the medium with the vault "${failure.vault}" is out.`,
+        next: 'Plug it in; the connection comes back when the vault is open.',
+      };
     case 'prompt-cancelled':
       return {
         what: `"${profile}" was not connected: the question for the ${promptWords[failure.kind]} was cancelled.`,
@@ -241,6 +294,29 @@ export function connectionWords(profile: string, failure: Failure): Words {
       return {
         what: `"${profile}" was not connected: the ${promptWords[failure.kind]} was not given in time.`,
         next: `Connect again: sealnic up ${name}`,
+      };
+    case 'card-missing':
+      return {
+        what: `The card that "${profile}" needs is not in${readerWords[failure.reader]}.`,
+        next:
+          failure.reader === 'no-library'
+            ? 'Install pcscd and libpcsclite1.'
+            : 'Insert it; see: sealnic card status',
+      };
+    case 'card-removed':
+      return {
+        what: `"${profile}" ended because its card was taken out; what it protects is blocked.`,
+        next: `Insert the card and give its PIN, or: sealnic down ${name}`,
+      };
+    case 'card-blocked':
+      return {
+        what: `The PIN of the card that "${profile}" needs is blocked.`,
+        next: 'Set a new one by the PUK: sealnic card unblock',
+      };
+    case 'card-failed':
+      return {
+        what: `The card could not be used for "${profile}": ${failure.detail}.`,
+        next: cardWords(failure.problem, failure.detail, undefined).next ?? 'See: sealnic card status',
       };
     case 'name-not-resolved':
       return {
@@ -316,7 +392,50 @@ function kindOption(kind: keyof typeof kindWords | undefined): string {
   return kind === undefined || kind === 'psk' ? '' : ` --kind ${kind}`;
 }
 
+const readerWords = {
+  'no-library': ': this computer has no library for smart cards',
+  'no-service': ": the computer's service for smart cards does not answer",
+  'no-reader': ': there is no card reader',
+  ready: ' a reader',
+} as const;
+
 /** What is asked for. */
+function vaultWords(
+  failure: Extract<ControlFailure, { code: 'vault-locked' | 'vault-rolled-back' | 'vault-problem' }>,
+): Words {
+  const vault = quoted(failure.vault);
+  switch (failure.code) {
+    case 'vault-locked':
+      return {
+        what: `The compartment "${failure.compartment}" of the vault "${failure.vault}" is locked.`,
+        next: `Open it: sealnic vault open ${vault}`,
+      };
+    case 'vault-rolled-back':
+      return {
+        what: `The vault "${failure.vault}" is not the latest. ${failure.detail}`,
+        next: `Bring the latest copy; if this one is meant, as root: sealnic vault accept ${vault}`,
+      };
+    case 'vault-problem': {
+      const next = vaultAdvice[failure.problem];
+      return {
+        what: `The vault "${failure.vault}" cannot be used: ${failure.detail}`,
+        ...(next !== undefined && { next: next.replace('VAULT', vault) }),
+      };
+    }
+  }
+}
+
+const vaultAdvice: Partial<Record<Extract<ControlFailure, { code: 'vault-problem' }>['problem'], string>> = {
+  missing: 'Plug its medium in, or put the file back.',
+  damaged: 'Use a copy of the file; nothing was written to it.',
+  forged: 'Use a copy of the file that you trust.',
+  'signer-changed': 'If you gave it new keys elsewhere, as root: sealnic vault accept VAULT',
+  'wrong-secret': 'Try again.',
+  'read-only': 'Make the medium writable; nothing was changed.',
+  full: 'Make room on the medium and try again.',
+  changed: 'Try again.',
+};
+
 export const promptWords: Readonly<Record<PromptKind, string>> = {
   pin: 'PIN',
   puk: 'PUK',

@@ -1,8 +1,10 @@
 // Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
 // crosses the control endpoint as an error.
 import { z } from 'zod';
+import { cardProblemCodes } from './card-values.ts';
 import { messageSchema } from './messages.ts';
 import { promptKinds } from './prompt-values.ts';
+import { vaultProblems } from './vault-values.ts';
 
 /** What the exit code of the `sealnic` command means. */
 export const exitCodes = {
@@ -73,6 +75,28 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
   z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
 
+  /** What the connection needs lies in a vault that is locked. */
+  z.object({ code: z.literal('vault-locked'), vault: z.string(), compartment: z.string() }),
+  /** The medium with the vault that the connection needs is out; or it was taken out. */
+  z.object({ code: z.literal('medium-removed'), vault: z.string() }),
+  z.object({ code: z.literal('vault-rolled-back'), vault: z.string(), detail: z.string() }),
+  z.object({
+    code: z.literal('vault-problem'),
+    vault: z.string(),
+    problem: z.enum(vaultProblems),
+    detail: z.string(),
+  }),
+  /** The card that the profile needs is not in; `reader`: what there is instead. */
+  z.object({
+    code: z.literal('card-missing'),
+    reader: z.enum(['no-library', 'no-service', 'no-reader', 'ready']),
+  }),
+  /** Taken out while the connection was up: its keys are wiped, and what it protects stays shut. */
+  z.object({ code: z.literal('card-removed') }),
+  /** The PIN is blocked. */
+  z.object({ code: z.literal('card-blocked') }),
+  z.object({ code: z.literal('card-failed'), problem: z.enum(cardProblemCodes), detail: z.string() }),
+
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** The computer has no route to the gateway. */
   z.object({ code: z.literal('no-network') }),
@@ -137,9 +161,15 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('profile-in-use'), profile: z.string() }),
   z.object({ code: z.literal('profile-invalid'), name: z.string(), problems: z.array(profileProblemSchema) }),
   z.object({ code: z.literal('import-unsupported'), problem: profileProblemSchema }),
+  /** The file has several connections: which shall be imported? */
+  z.object({ code: z.literal('import-choice'), connections: z.array(z.string()) }),
   z.object({ code: z.literal('passphrase-needed') }),
   z.object({ code: z.literal('passphrase-wrong') }),
   z.object({ code: z.literal('not-connected'), profile: z.string() }),
+  /** No captive portal is known to stand between the connection and its gateway. */
+  z.object({ code: z.literal('no-portal'), profile: z.string() }),
+  /** The sign-in page claims to lie where the profile protects: no way beside the tunnel leads there. */
+  z.object({ code: z.literal('portal-shielded'), profile: z.string(), host: z.string() }),
   /** Another gateway of ours stands in the way. */
   z.object({ code: z.literal('connection-exists'), profile: z.string() }),
   /** `other` is up and protects these already (the first of them). */
@@ -168,12 +198,37 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('secret-not-found'), name: z.string() }),
   z.object({ code: z.literal('secret-invalid'), name: z.string(), problem: messageSchema }),
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
+  z.object({ code: z.literal('vault-not-found'), vault: z.string(), known: z.array(z.string()) }),
+  z.object({
+    code: z.literal('compartment-not-found'),
+    vault: z.string(),
+    compartment: z.string(),
+    known: z.array(z.string()),
+  }),
+  z.object({ code: z.literal('vault-locked'), vault: z.string(), compartment: z.string() }),
+  /** It is an older copy than the service has seen: until an administrator accepts it. */
+  z.object({ code: z.literal('vault-rolled-back'), vault: z.string(), detail: z.string() }),
+  z.object({
+    code: z.literal('vault-problem'),
+    vault: z.string(),
+    problem: z.enum(vaultProblems),
+    detail: z.string(),
+  }),
+  /** The client's own: the user's keychain. */
+  z.object({ code: z.literal('keychain-unusable'), detail: z.string() }),
   /** It was answered, cancelled or has expired. */
   z.object({ code: z.literal('prompt-not-found') }),
   z.object({ code: z.literal('prompt-refused'), reason: z.enum(promptRefusals) }),
   /** Of a call that asked for something. */
   z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
   z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
+
+  z.object({
+    code: z.literal('card-problem'),
+    problem: z.enum(cardProblemCodes),
+    detail: z.string(),
+    triesLeft: z.number().int().optional(),
+  }),
 
   /** Made by the client itself. */
   z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
@@ -208,8 +263,10 @@ export function exitCodeOf(failure: ControlFailure): ExitCode {
       return exitCodes.refused;
     case 'prompt-refused':
       return failure.reason === 'not-yours' ? exitCodes.refused : exitCodes.failed;
+    case 'card-problem':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
+    case 'vault-locked':
       return exitCodes.authenticationFailed;
     default:
       return exitCodes.failed;
@@ -222,8 +279,16 @@ function exitCodeOfConnection(failure: Failure): ExitCode {
     case 'peer-authentication-failed':
     case 'secret-missing':
     case 'signing-failed':
+    case 'card-missing':
+    case 'card-removed':
+    case 'card-blocked':
+    case 'card-failed':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
+    case 'vault-locked':
+    case 'medium-removed':
+    case 'vault-rolled-back':
+    case 'vault-problem':
       return exitCodes.authenticationFailed;
     case 'no-answer':
     case 'dead-peer':

@@ -15,4 +15,15 @@ export const presenceMethods = {
     uploads: none,
     result: z.object({}),
   },
+  /**
+   * Where the reason is captive-portal: lets the sign-in page's server (TCP 80, 443 and its port) and the name servers
+   * through beside the tunnel, until the connection is up or `until` has come, five minutes at most. Everything else
+   * stays blocked. Fails with no-portal, portal-shielded and name-not-resolved.
+   */
+  'connection.allowPortal': {
+    right: 'control',
+    parameters: z.strictObject({ profile }),
+    uploads: none,
+    result: z.object({ url: z.string(), until: z.number() }),
+  },
 } as const;

@@ -1,10 +1,12 @@
 // The control endpoint's contract in one place: every method with its right, parameters, uploads and result, and every
 // notification. The types of both sides are derived from it (service-api.ts, client.ts).
 import { z } from 'zod';
+import { cardMethods } from './card-methods.ts';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
 import { filterMethods } from './filter-methods.ts';
+import { keyMethods } from './key-methods.ts';
 import { messageSchema } from './messages.ts';
 import { presenceMethods } from './presence-methods.ts';
 import { promptMethods } from './prompt-methods.ts';
@@ -100,7 +102,10 @@ export const methods = {
     uploads: none,
     result: z.object({ profile: z.string(), text: z.string() }),
   },
-  /** TOML or .sswan, told apart by content and `fileName`'s ending. Stores certificates and keys found in it. */
+  /**
+   * TOML, .sswan or swanctl.conf, told apart by content and `fileName`'s ending. Stores certificates, keys and secrets
+   * found in it. Of a file with several connections `connections` says which; without, the error import-choice does.
+   */
   'profiles.import': {
     right: 'administer',
     parameters: z.strictObject({
@@ -108,6 +113,7 @@ export const methods = {
       /** Instead of the name that the file gives. */
       name: profileName.optional(),
       replace: z.boolean(),
+      connections: z.union([z.literal('all'), z.array(z.string().max(128)).min(1).max(256)]).optional(),
     }),
     uploads: { content: fileUpload, passphrase: { ...secretUpload, optional: true } },
     result: z.object({
@@ -123,6 +129,13 @@ export const methods = {
     parameters: z.strictObject({ fileName: z.string().max(255) }),
     uploads: { content: fileUpload },
     result: z.object({ problems: z.array(profileProblemSchema) }),
+  },
+  /** Changes the profile's file in this alone; it holds from the next connection on. */
+  'profiles.lockdown': {
+    right: 'administer',
+    parameters: z.strictObject({ profile: profileName, on: z.boolean() }),
+    uploads: none,
+    result: z.object({}),
   },
   'profiles.remove': {
     right: 'administer',
@@ -170,8 +183,11 @@ export const methods = {
     result: z.object({}),
   },
 
+  ...keyMethods,
+
   ...filterMethods,
   ...promptMethods,
+  ...cardMethods,
 
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */
   'capture.start': {

@@ -1,10 +1,12 @@
 // What the service tells about itself, as schemas: status, filter rows, SAs, profiles, findings. Times are milliseconds
 // since 1970; addresses, prefixes and endpoints are texts; SPIs are hexadecimal texts. No key is ever part of any.
 import { z } from 'zod';
+import { cardSummarySchema } from './card-values.ts';
 import { failureSchema, profileProblemSchema } from './failure.ts';
 import { messageSchema } from './messages.ts';
 import { promptSchema } from './prompt-values.ts';
 import { connectionStates } from './state.ts';
+import { vaultSummarySchema } from './vault-values.ts';
 
 const instant = z.number();
 const count = z.number().nonnegative();
@@ -74,6 +76,9 @@ export const statusSchema = z.object({
   drops: z.record(z.string(), count),
   /** What the service waits for; each owner is told of his own only. */
   prompts: z.array(promptSchema),
+  /** Those that the caller may see. */
+  vaults: z.array(vaultSummarySchema),
+  cards: cardSummarySchema.optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
 
@@ -200,10 +205,14 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   role: z.enum(['client', 'gateway']),
   gateway: z.string().optional(),
-  authentication: z.enum(['psk', 'certificate', 'eap']),
+  authentication: z.enum(['psk', 'certificate', 'card', 'eap']),
+  /** What happens to the protected traffic while there is no connection; absent for a gateway. */
+  whenDown: z.enum(['block', 'bypass']).optional(),
   /** What is wrong first, when the file does not validate. */
   problem: profileProblemSchema.optional(),
   state: z.enum(connectionStates),
+  /** Its block outlives a restart of the computer. */
+  lockdown: z.boolean().optional(),
 });
 export type ProfileSummary = z.infer<typeof profileSummarySchema>;
 

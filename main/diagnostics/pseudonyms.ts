@@ -20,7 +20,9 @@ const address4 = /(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?(?!\w|\.\d)/gu;
 const address6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,}[0-9a-f:.]*(?:\/\d{1,3})?/giu;
 const mailAddress = /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*/gu;
 const dottedName =
-  /(?<![\p{L}\p{N}_./-])[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*\.\p{L}{2,}\.?(?![\p{L}\p{N}_/-])/gu;
+  /(?<![\p{L}\p{N}_.-])[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*\.\p{L}{2,}\.?(?![\p{L}\p{N}_-])/gu;
+/** Whatever follows the host may say who somebody is. */
+const webAddress = /(?<=https?:\/\/)(?:[^\s/?#@"'<>]*@)?([^\s/?#:"'<>[]+)[^\s"'<>]*/giu;
 const homeDirectory = /(?<=(?:\/home\/|\/Users\/|\\Users\\))[^/\\\s"':]+/gu;
 
 export class Pseudonyms {
@@ -65,6 +67,7 @@ export class Pseudonyms {
     this.#patterns ??= this.#makePatterns();
     const { alone, anywhere } = this.#patterns;
     let rest = text.replace(marks, '');
+    rest = rest.replace(webAddress, (_, host: string) => put(this.name('host', host)));
     rest = byPattern(rest, alone, known);
     rest = byPattern(rest, hardwareAddress, (found) => this.#hardware(found));
     rest = rest.replace(address6, (found) => this.#address6(found, put));
@@ -72,7 +75,9 @@ export class Pseudonyms {
     rest = byPattern(rest, mailAddress, (found) => this.#standIn('identity', found.toLowerCase()));
     rest = byPattern(rest, homeDirectory, (found) => this.#standIn('user', found.toLowerCase()));
     rest = byPattern(rest, dottedName, (found) =>
-      fileEndings.test(found) ? undefined : this.#standIn('host', found.toLowerCase().replace(/\.$/, '')),
+      fileEndings.test(found.replace(/\.$/, ''))
+        ? undefined
+        : this.#standIn('host', found.toLowerCase().replace(/\.$/, '')),
     );
     rest = byPattern(rest, anywhere, known);
     return rest.replace(/\ue000(\d+)\ue001/gu, (_, index: string) => done[Number(index)] ?? '');

@@ -45,6 +45,10 @@ export interface FailClosedConfiguration {
   readonly answersAnyone?: boolean | undefined;
   /** Resolvers that root may ask although a protected prefix covers them, to find the gateway's address by its name. */
   readonly nameServers?: readonly string[] | undefined;
+  /** Seconds since 1970. Until then any user may ask them: a person signs in to the network. */
+  readonly nameServersForEveryoneUntil?: number | undefined;
+  /** Servers that may be reached beside the tunnel although a protected prefix covers them. */
+  readonly passages?: readonly Passage[] | undefined;
   /** Anything to these on another link is dropped. */
   readonly virtualAddresses: readonly string[];
   /**
@@ -67,6 +71,14 @@ export interface FailClosedConfiguration {
   readonly lockdown?: readonly string[] | undefined;
   /** Name of the firewall table, "sealnic" by default, so that several services can live side by side. */
   readonly tableName: string;
+}
+
+/** TCP to some ports of one address. */
+export interface Passage {
+  readonly address: string;
+  readonly ports: readonly number[];
+  /** Seconds since 1970: until then any program may use it. Absent: only our own marked sockets. */
+  readonly forEveryoneUntil?: number | undefined;
 }
 
 /** First match, among the rows in their order. For ICMP a port is type << 8 | code, in `remotePorts`. */

@@ -2,7 +2,7 @@
 // told to stop.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { parse as parsePath } from 'node:path';
+import { join, parse as parsePath } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { englishOf } from '../control/english.ts';
 import { exitCodes } from '../control/failure.ts';
@@ -12,9 +12,14 @@ import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
 import { openHostNetwork } from '../host/network/index.ts';
+import type { CardEvent } from '../keys/card/contract.ts';
+import { PivCards } from '../keys/card/piv-cards.ts';
+import { startCardWorkers } from '../keys/card/workers.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
+import { CardKeys, type UnlockedKey } from './cards/card-keys.ts';
+import { CardSetup } from './cards/card-setup.ts';
 import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
@@ -24,11 +29,14 @@ import { startEndpoint } from './endpoint/endpoint.ts';
 import { systemRights } from './endpoint/rights.ts';
 import { UserFilter } from './filter/user-filter.ts';
 import { SecretMemory } from './keying/secret-memory.ts';
+import { followVaults } from './keyring/follow-vaults.ts';
+import { Keyring } from './keyring/keyring.ts';
 import { createLog, type Log } from './log.ts';
 import { LogRing } from './log-ring.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { ProfileBook } from './methods/profiles.ts';
 import { VerdictTail } from './methods/verdict-tail.ts';
+import { openPortalSearch } from './portal-check.ts';
 import type { Profile } from './profile/contract.ts';
 import { parseProfile } from './profile/parse.ts';
 import { Prompts } from './prompts/prompts.ts';
@@ -135,6 +143,20 @@ function compose(
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
   });
+  const cards = new PivCards({
+    workers: startCardWorkers(),
+    memory: secrets,
+    schedule: (afterMilliseconds, call) => clock.schedule(clock.now() + afterMilliseconds, call),
+  });
+  const cardKeys = new CardKeys({ cards, prompts, secrets });
+  const keyring = new Keyring({
+    memory: secrets,
+    store: credentials,
+    directory: join(configuration.stateDirectory, 'vaults'),
+    prompts,
+    cards: [cards],
+    log,
+  });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -159,15 +181,22 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(credentials, { prompts, secrets }),
+    authenticator: new Authenticator(keyring, { prompts, secrets }, cardKeys),
     resolve: resolveName,
-    ikeConfiguration: (profile: Profile, association: AssociationId, localAddress: IpAddress | undefined) =>
-      ikeConfigurationOf(profile, association, localAddress, credentials),
+    unlock: (profile, owner, signal) => keyring.ready(profile, owner, signal),
+    ikeConfiguration: (
+      profile: Profile,
+      association: AssociationId,
+      localAddress: IpAddress | undefined,
+      key?: UnlockedKey,
+      owner?: number,
+    ) => ikeConfigurationOf(profile, association, localAddress, keyring, key, owner),
     ...time,
     log,
+    portalSearch: openPortalSearch(configuration),
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
-  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials);
+  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials, keyring);
   const parts = {
     version,
     startedAt: Date.now(),
@@ -177,9 +206,13 @@ function compose(
     userFilter,
     profiles,
     credentials,
+    keyring,
     verdicts,
     log: ring,
     prompts,
+    cards,
+    cardKeys,
+    cardSetup: new CardSetup({ cards, cardKeys, prompts, secrets }),
   };
   return { parts, wanted, clock };
 }
@@ -213,7 +246,7 @@ async function serve(
   { parts, wanted, clock }: Composition,
   log: Log,
 ): Promise<void> {
-  const { host, connections, profiles, tunnel, verdicts, prompts } = parts;
+  const { host, connections, profiles, tunnel, verdicts, prompts, cards } = parts;
   const endpoint = await startEndpoint({
     path: configuration.controlSocket,
     api: createServiceApi(parts),
@@ -223,6 +256,8 @@ async function serve(
   // An earlier process may have been killed: what it changed is undone, what must stay shut stays shut.
   await undoEarlier();
   tunnel.prepare();
+  const vaultWatch = followVaults(parts, log);
+  await parts.keyring.start();
   // All in one go, so that the first one's block is every one's.
   const broughtUp = wanted.all.map((connection) => bringUpAgain(connection));
   if (broughtUp.includes(false)) tunnel.keepEarlier();
@@ -236,6 +271,12 @@ async function serve(
     log('info', `the computer slept for ${Math.round(sleptMilliseconds / 1000)} s`);
     connections.wokeUp(sleptMilliseconds);
   });
+  const cardWatch = cards.onEvent((event) => {
+    if (event.type === 'removed') connections.cardRemoved(event.card.id);
+    if (event.type === 'inserted') connections.cardInserted(event.card);
+    if (event.type !== 'changed') log('info', `cards: ${describeCardEvent(event)}`);
+  });
+  if (configuration.cards) cards.start();
   const owner = process.getuid?.() ?? 0;
   const gateway = options.gateway === undefined ? [] : [nameOfProfile(options.gateway)];
   for (const name of [...options.up, ...gateway]) {
@@ -251,7 +292,10 @@ async function serve(
   sleepWatch.close();
   verdicts.close();
   prompts.close();
+  vaultWatch.close();
+  cardWatch.close();
   connections.abandon();
+  parts.keyring.close();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
   process.exit(0);
@@ -295,4 +339,16 @@ async function serve(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** No name of a card's holder: everybody's log. */
+function describeCardEvent(event: Exclude<CardEvent, { type: 'changed' }>): string {
+  switch (event.type) {
+    case 'inserted':
+      return `inserted in ${event.card.reader}${event.card.problem ? ` (${event.card.problem.message})` : ''}`;
+    case 'removed':
+      return `removed from ${event.card.reader} (${event.reason})`;
+    case 'readers':
+      return `${event.state}${event.readers.length === 0 ? '' : `: ${event.readers.join(', ')}`}`;
+  }
 }

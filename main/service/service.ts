@@ -3,17 +3,23 @@ import { ControlError } from '../control/failure.ts';
 import type { ServiceApi, ServiceMethods } from '../control/service-api.ts';
 import type { ConnectionStatus, Status } from '../control/values.ts';
 import type { HostNetwork } from '../host/network.ts';
+import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
+import type { CardKeys } from './cards/card-keys.ts';
+import type { CardSetup } from './cards/card-setup.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
 import type { UserFilter } from './filter/user-filter.ts';
+import type { Keyring } from './keyring/keyring.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
+import { cardHandlers, cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
+import { keyHandlers, vaultSummaries } from './methods/keys.ts';
 import type { ProfileBook } from './methods/profiles.ts';
 import { promptHandlers } from './methods/prompts.ts';
 import { listSecrets, putSecret, removeSecret } from './methods/secrets.ts';
@@ -21,6 +27,7 @@ import { connectionStatus, gatewayStatus } from './methods/status.ts';
 import type { VerdictTail } from './methods/verdict-tail.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { Tunnel } from './tunnel/tunnel.ts';
+import { wallClock } from './wall-clock.ts';
 
 export interface ServiceParts {
   readonly version: string;
@@ -32,9 +39,13 @@ export interface ServiceParts {
   readonly userFilter: UserFilter;
   readonly profiles: ProfileBook;
   readonly credentials: CredentialStore;
+  readonly keyring: Keyring;
   readonly verdicts: VerdictTail;
   readonly log: LogRing;
   readonly prompts: Prompts;
+  readonly cards: Cards;
+  readonly cardKeys: CardKeys;
+  readonly cardSetup: CardSetup;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -45,7 +56,12 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     methods: createMethods(parts),
     ownerOf: (profile) => connections.ownerOf(profile),
     onStatusChange: (changed) => {
-      const watches = [connections.onChange(changed), parts.prompts.onChange(changed)];
+      const watches = [
+        connections.onChange(changed),
+        parts.prompts.onChange(changed),
+        parts.keyring.onChange(changed),
+        parts.cards.onEvent(changed),
+      ];
       return {
         close: () => {
           for (const watch of watches) watch.close();
@@ -61,7 +77,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
   const statusOf = (connection: Connection | Gateway): ConnectionStatus =>
     connection instanceof Connection
       ? connectionStatus(connection, tunnel)
-      : gatewayStatus(connection, tunnel);
+      : gatewayStatus(connection, tunnel, connections.connections);
   const filterParts = {
     tunnel,
     host,
@@ -77,6 +93,8 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       Object.entries(tunnel.session?.data.snapshot().drops ?? {}).filter(([, packets]) => packets > 0),
     ),
     prompts: [...parts.prompts.all],
+    vaults: vaultSummaries(parts.keyring, { uid: 0, administrator: true }),
+    cards: cardSummary(parts.cards),
   });
   return {
     status,
@@ -99,6 +117,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       connections.retry(profile);
       return {};
     },
+    'connection.allowPortal': async ({ profile }) => {
+      const { url, untilMilliseconds } = await connections.allowPortal(profile);
+      return { url, until: wallClock(untilMilliseconds) };
+    },
     'connection.measure': ({ profile }) => {
       connections.measure(profile);
       return {};
@@ -117,6 +139,10 @@ function createMethods(parts: ServiceParts): ServiceMethods {
     'profiles.validate': ({ fileName }, _caller, { content }) => ({
       problems: profiles.validate(fileName, content),
     }),
+    'profiles.lockdown': ({ profile, on }) => {
+      profiles.setLockdown(profile, on);
+      return {};
+    },
     'profiles.remove': ({ profile }) => {
       if (connections.ownerOf(profile) !== undefined)
         throw new ControlError({ code: 'profile-in-use', profile });
@@ -161,7 +187,9 @@ function createMethods(parts: ServiceParts): ServiceMethods {
       return {};
     },
 
+    ...keyHandlers({ keyring: parts.keyring, store: credentials, validProfiles: () => profiles.valid() }),
     ...promptHandlers(parts.prompts),
+    ...cardHandlers(parts),
 
     'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),
     'doctor.repair': () => repairComputer(host, tunnel, connections),

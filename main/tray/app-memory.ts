@@ -9,12 +9,16 @@ const memorySchema = z.object({
   /** Last used first. */
   lastUsed: z.array(z.string().max(64)).max(64),
   toldAboutTray: z.boolean(),
+  /** The checklist does not mention it again. */
+  trayDismissed: z.boolean(),
 });
 export type AppMemory = z.infer<typeof memorySchema>;
 
 const defaultSettings: Settings = {
   theme: 'system',
   language: 'system',
+  contrast: 'system',
+  motion: 'system',
   notifications: true,
   startAtLogin: false,
   connectOnStart: [],
@@ -25,7 +29,12 @@ export function settingsFile(path: string): JsonFile<(typeof settingsSchema)['sh
 }
 
 export function memoryFile(path: string): JsonFile<(typeof memorySchema)['shape']> {
-  return new JsonFile(path, memorySchema, { bounds: null, lastUsed: [], toldAboutTray: false });
+  return new JsonFile(path, memorySchema, {
+    bounds: null,
+    lastUsed: [],
+    toldAboutTray: false,
+    trayDismissed: false,
+  });
 }
 
 /** The new order once connections are in use; undefined where it stays. */

@@ -1,16 +1,21 @@
 // The running app: what follows from a change of the service's state, from a click in the tray, and from a command of
 // the window. A thin layer of Electron around the rules.
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session } from 'electron';
+import { app, clipboard, ipcMain, Notification, nativeTheme, protocol, session, shell } from 'electron';
 import { ControlError } from '../control/failure.ts';
 import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
 import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
+import { BundleDesk } from './bundle-desk.ts';
+import { CaptureDesk } from './capture-desk.ts';
 import { commandChannel } from './channels.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { AppInformation, ServiceState, Settings } from './ipc.ts';
+import type { DiagnosticsHost } from './ipc-diagnostics-server.ts';
 import { IpcServer } from './ipc-server.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
@@ -19,6 +24,7 @@ import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
 import { platform } from './platform/index.ts';
 import { askForFile, writeOwnFile } from './save-file.ts';
 import { ServiceMirror } from './service-mirror.ts';
+import { setupOf } from './setup/index.ts';
 import { failureText } from './text/failure-text.ts';
 import { languageFor, type Translate, translateTo } from './text/translate.ts';
 import { trayHostIsThere } from './tray-host/index.ts';
@@ -113,8 +119,9 @@ export class DesktopApp {
         return this.#information();
       },
       copyDiagnostics: () => this.#copyDiagnostics(),
+      openPage: (url) => shell.openExternal(url),
       quit: () => app.quit(),
-      saveFile: (suggestedName, content) => this.#saveFile(suggestedName, content),
+      diagnostics: this.#diagnosticsHost(),
       now: () => performance.now(),
       wait: async (milliseconds) => {
         await wait(milliseconds);
@@ -255,6 +262,31 @@ export class DesktopApp {
     );
   }
 
+  #diagnosticsHost(): DiagnosticsHost {
+    const saveFile: DiagnosticsHost['saveFile'] = (name, content) => this.#saveFile(name, content);
+    return {
+      mirror: this.#mirror,
+      saveFile,
+      setup: setupOf(commandPath(), userInfo().username),
+      bundle: new BundleDesk({
+        ask: (name, parameters) => this.#mirror.call(name, parameters),
+        saveFile,
+      }),
+      capture: new CaptureDesk({
+        start: (parameters, listener) => this.#mirror.capture(parameters, listener),
+        askForFile: (name) => askForFile(this.#window.electronWindow, name),
+        now: Date.now,
+        schedule: (call, milliseconds) => {
+          const timer = setTimeout(call, milliseconds);
+          return () => clearTimeout(timer);
+        },
+      }),
+      trayAvailable: trayHostIsThere,
+      trayDismissed: () => this.#memory.value.trayDismissed,
+      dismissTray: () => this.#remember({ trayDismissed: true }),
+    };
+  }
+
   async #saveFile(suggestedName: string, content: string | Uint8Array): Promise<boolean> {
     const path = await askForFile(this.#window.electronWindow, suggestedName);
     if (path === undefined) return false;
@@ -301,4 +333,12 @@ export class DesktopApp {
       console.error(`What the app remembers could not be written: ${error}`);
     }
   }
+}
+
+/** The `sealnic` command beside the app, or the one that is installed. `npm start` names that of the clone. */
+function commandPath(): string {
+  const given = process.env.SEALNIC_COMMAND;
+  if (given !== undefined && !app.isPackaged) return given;
+  const packaged = join(process.resourcesPath, 'service', 'sealnic');
+  return app.isPackaged && existsSync(packaged) ? packaged : '/usr/bin/sealnic';
 }

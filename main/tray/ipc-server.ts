@@ -12,6 +12,7 @@ import {
   type ServiceCommandName,
   serviceCommands,
 } from './ipc.ts';
+import { type DiagnosticsHost, diagnosticsHandlers } from './ipc-diagnostics-server.ts';
 import type { ServiceMirror } from './service-mirror.ts';
 import { asksService } from './window-rules.ts';
 
@@ -23,9 +24,10 @@ export interface IpcHost {
   readonly changeSettings: (changes: CommandParameters<'settings.set'>) => void;
   readonly information: () => Promise<CommandResult<'app.information'>>;
   readonly copyDiagnostics: () => Promise<void>;
+  /** Shows a web page in the person's browser. */
+  readonly openPage: (url: string) => Promise<void>;
   readonly quit: () => void;
-  /** False: the person chose no place. Throws ControlError file-not-written. */
-  readonly saveFile: (suggestedName: string, content: string | Uint8Array) => Promise<boolean>;
+  readonly diagnostics: DiagnosticsHost;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -45,11 +47,7 @@ export class IpcServer {
   constructor(host: IpcHost) {
     this.#host = host;
     const { mirror } = host;
-    const importText = (
-      file: Pick<MethodParameters<'profiles.import'>, 'fileName' | 'name' | 'replace'>,
-      text: string,
-      passphrase?: Uint8Array,
-    ) =>
+    const importText = (file: MethodParameters<'profiles.import'>, text: string, passphrase?: Uint8Array) =>
       mirror.call('profiles.import', file, {
         content: new TextEncoder().encode(text),
         ...(passphrase === undefined ? {} : { passphrase }),
@@ -57,8 +55,7 @@ export class IpcServer {
     this.#own = {
       'state.get': () => mirror.state,
       'state.refresh': () => (asksService('state.refresh', host.visible()) ? mirror.refresh() : mirror.state),
-      'profiles.import': ({ fileName, text, name, replace, passphrase }) =>
-        importText({ fileName, replace, ...(name === undefined ? {} : { name }) }, text, passphrase),
+      'profiles.import': ({ text, passphrase, ...file }) => importText(file, text, passphrase),
       'profiles.validate': ({ fileName, text }) =>
         mirror.call('profiles.validate', { fileName }, { content: new TextEncoder().encode(text) }),
       'profiles.save': ({ profile, text, replace }) =>
@@ -67,7 +64,13 @@ export class IpcServer {
       'prompts.answer': ({ answer, ...parameters }) =>
         mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
-      'file.save': async ({ suggestedName, text }) => ({ saved: await host.saveFile(suggestedName, text) }),
+      ...diagnosticsHandlers(host.diagnostics),
+      'portal.open': async ({ profile }) => {
+        const allowed = await mirror.call('connection.allowPortal', { profile });
+        // Whoever runs the network chose the page; the service hands on web pages only, and so does this.
+        if (/^https?:\/\//.test(allowed.url)) await host.openPage(allowed.url);
+        return allowed;
+      },
       'settings.get': () => host.settings(),
       'settings.set': (changes) => {
         host.changeSettings(changes);

@@ -7,6 +7,8 @@ import { type MethodName, type Methods, methods } from '../control/schema.ts';
 import { profileSummarySchema, secretKinds, statusSchema } from '../control/values.ts';
 import { diagnosticsCommands } from './ipc-diagnostics.ts';
 
+export type { CaptureState, SetupState } from './ipc-diagnostics.ts';
+
 export const themes = ['system', 'light', 'dark'] as const;
 export const languages = ['en', 'ja'] as const;
 export type Language = (typeof languages)[number];
@@ -15,6 +17,8 @@ export type Language = (typeof languages)[number];
 export const settingsSchema = z.object({
   theme: z.enum(themes),
   language: z.enum(['system', ...languages]),
+  contrast: z.enum(['system', 'high']),
+  motion: z.enum(['system', 'reduced']),
   notifications: z.boolean(),
   startAtLogin: z.boolean(),
   /** Profiles that are connected when the app starts. */
@@ -69,8 +73,10 @@ export const serviceCommands = {
   'connection.up': ofService('connection.up'),
   'connection.down': ofService('connection.down'),
   'connection.retry': ofService('connection.retry'),
+  'connection.measure': ofService('connection.measure'),
   'profiles.list': ofService('profiles.list'),
   'profiles.show': ofService('profiles.show'),
+  'profiles.lockdown': ofService('profiles.lockdown'),
   'profiles.remove': ofService('profiles.remove'),
   'filter.list': ofService('filter.list'),
   'filter.add': ofService('filter.add'),
@@ -98,13 +104,14 @@ export const ownCommands = {
   /** Asks the service for fresh counters (they alone raise no `state` event). For a visible window, once a second. */
   'state.refresh': { parameters: nothing, result: serviceStateSchema },
 
-  /** TOML or .sswan as text. `passphrase` is wiped in main. */
+  /** TOML, .sswan or swanctl.conf as text. `passphrase` is wiped in main. */
   'profiles.import': {
     parameters: z.strictObject({
       fileName,
       text: fileText,
       name: profileName.optional(),
       replace: z.boolean(),
+      connections: methods['profiles.import'].parameters.shape.connections,
       passphrase: secretBytes.optional(),
     }),
     result: methods['profiles.import'].result,
@@ -139,6 +146,12 @@ export const ownCommands = {
   'verdicts.tail': ofService('verdicts.tail'),
 
   ...diagnosticsCommands,
+
+  /** Lets the network's sign-in page through (see the service's method) and opens it in the person's browser. */
+  'portal.open': {
+    parameters: z.strictObject({ profile: profileName }),
+    result: methods['connection.allowPortal'].result,
+  },
 
   'settings.get': { parameters: nothing, result: settingsSchema },
   /** Changes what is given; gives all of them. */

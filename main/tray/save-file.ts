@@ -1,9 +1,8 @@
 // A file that the person chooses in the system's dialog. The page never learns more than whether it was written.
-import { chmodSync, type PathLike, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getSystemErrorMessage } from 'node:util';
 import { app, type BrowserWindow, dialog } from 'electron';
-import { ControlError } from '../control/failure.ts';
+import { notWritten } from './save-file-failure.ts';
 
 /** The chosen path; undefined: the person thought better of it. */
 export async function askForFile(
@@ -25,10 +24,4 @@ export function writeOwnFile(path: string, content: string | Uint8Array): void {
   } catch (error) {
     throw notWritten(path, error);
   }
-}
-
-export function notWritten(path: PathLike, error: unknown): ControlError {
-  const { errno, message } = error as NodeJS.ErrnoException;
-  const detail = errno === undefined ? message : getSystemErrorMessage(errno);
-  return new ControlError({ code: 'file-not-written', path: String(path), detail });
 }

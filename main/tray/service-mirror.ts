@@ -1,6 +1,6 @@
 // Mirrors what the service says, and carries calls to it. Keeps no truth of its own: when the service is away, so is
 // what it said. Knows no Electron.
-import type { CallUploads } from '../control/client.ts';
+import type { CallUploads, CaptureListener } from '../control/client.ts';
 import { ControlError } from '../control/failure.ts';
 import { ReconnectingClient } from '../control/reconnecting-client.ts';
 import type { MethodName, MethodParameters, MethodResult } from '../control/schema.ts';
@@ -63,6 +63,20 @@ export class ServiceMirror {
       parameters,
       uploads,
     );
+  }
+
+  /** Starts a capture; the function that comes back stops it. Where the service goes away, it has ended. */
+  async capture(
+    parameters: MethodParameters<'capture.start'>,
+    listener: CaptureListener,
+  ): Promise<() => Promise<void>> {
+    const { client } = this.#service;
+    if (client === undefined) {
+      throw new ControlError({ code: 'no-service', path: this.#options.controlPath, detail: 'away' });
+    }
+    const stop = await client.capture(parameters, listener);
+    client.onClose(() => listener.ended({ stream: 0, droppedPackets: 0 }));
+    return stop;
   }
 
   /** Reads profiles and counters anew; the state that came of it. Throws ControlError. */

@@ -1,8 +1,9 @@
 // What the tray shows for a state of the service: icon, tooltip and menu. Plain values, no Electron.
+import type { Prompt } from '../control/prompt-values.ts';
 import type { ConnectionState } from '../control/state.ts';
 import type { ConnectionStatus, ProfileSummary } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
-import { reasonText } from './text/failure-text.ts';
+import { promptName, reasonText } from './text/failure-text.ts';
 import type { Translate } from './text/translate.ts';
 import { type Throughput, throughputText } from './throughput.ts';
 
@@ -15,6 +16,7 @@ export const trayIcons = [
   'reconnecting',
   'failed',
   'blocked',
+  'card-missing',
 ] as const;
 export type TrayIcon = (typeof trayIcons)[number];
 
@@ -67,7 +69,10 @@ export function viewOf(model: TrayModel, translate: Translate): TrayView {
     shown.length === 0
       ? [translate.text('tray.notConnected')]
       : shown.flatMap((each) => linesOf(each, translate));
-  const actions = connections.flatMap((each) => actionsOf(each, translate));
+  const actions = [
+    ...promptEntries(state.status.prompts, translate),
+    ...connections.flatMap((each) => actionsOf(each, translate)),
+  ];
   return {
     icon: iconOf(connections),
     tooltip: tooltipOf(shown, model.throughput, translate),
@@ -108,6 +113,7 @@ function clientConnections(
 /** The state that most wants to be seen. */
 function iconOf(connections: readonly ClientConnection[]): TrayIcon {
   const states = new Set(connections.map(({ state }) => state));
+  if (connections.some(waitsForCard)) return 'card-missing';
   if (
     connections.some(({ state, protectedTraffic }) => state === 'failed' && protectedTraffic === 'blocked')
   ) {
@@ -117,6 +123,11 @@ function iconOf(connections: readonly ClientConnection[]): TrayIcon {
     if (states.has(state)) return state;
   }
   return 'disconnected';
+}
+
+/** It comes back by itself when the card is in and its PIN was given. */
+function waitsForCard({ state, failure }: ClientConnection): boolean {
+  return state === 'failed' && (failure?.code === 'card-removed' || failure?.code === 'card-missing');
 }
 
 function tooltipOf(
@@ -144,6 +155,7 @@ function linesOf(connection: ClientConnection, translate: Translate): readonly s
   if (failure !== undefined && (state === 'failed' || state === 'reconnecting')) {
     lines.push(reasonText(translate, profile, failure).what);
   }
+  if (waitsForCard(connection)) lines.push(translate.text('tray.cardMissing', { profile }));
   if (protectedTraffic === 'blocked') lines.push(translate.text('tray.blocked'));
   return lines;
 }
@@ -170,6 +182,17 @@ function actionsOf(
     case 'failed':
       return [entry('retry'), entry('disconnect')];
   }
+}
+
+/** The window asks; the menu leads to it. */
+function promptEntries(prompts: readonly Prompt[], translate: Translate): readonly MenuEntry[] {
+  return prompts.map(({ kind }) => ({
+    type: 'action',
+    label: translate.text(kind === 'card' ? 'tray.insertCard' : 'tray.prompt', {
+      what: promptName(translate, kind),
+    }),
+    action: { type: 'open-window' },
+  }));
 }
 
 function menuOf(

@@ -14,6 +14,7 @@ export interface ConnectionView {
   readonly gateway: string | undefined;
   readonly state: ShownState;
   readonly problem: ProfileProblem | undefined;
+  readonly whenDown: ProfileSummary['whenDown'];
   readonly status: ConnectionStatus | undefined;
   readonly buttons: readonly ConnectionButton[];
   /** It is not up and wants a person's attention or patience: the failure is shown. */
@@ -54,6 +55,7 @@ export function viewOf(profile: ProfileSummary, status: ConnectionStatus | undef
     gateway: status?.details?.gateway ?? profile.gateway,
     state,
     problem: profile.problem,
+    whenDown: profile.whenDown,
     status,
     buttons: buttonsOf(state),
     showsFailure:

@@ -12,6 +12,8 @@ export interface ProfileForm {
   readonly protect: 'gateway' | 'everything' | 'networks';
   /** Prefixes, separated by commas, blanks or lines. */
   readonly networks: string;
+  /** What happens to that traffic while there is no connection. */
+  readonly whenDown: 'block' | 'bypass';
 }
 
 export const emptyProfileForm: ProfileForm = {
@@ -23,6 +25,7 @@ export const emptyProfileForm: ProfileForm = {
   authority: '',
   protect: 'gateway',
   networks: '',
+  whenDown: 'block',
 };
 
 export type ProfileProblems = Partial<Record<keyof ProfileForm | 'secret', string>>;
@@ -60,9 +63,7 @@ export function checkProfile(
   hasSecret: boolean,
   taken: readonly string[],
 ): ProfileProblems {
-  const problems: ProfileProblems = {};
-  if (form.gateway.trim() === '') problems.gateway = 'gateway-needed';
-  else if (/\s/.test(form.gateway.trim())) problems.gateway = 'gateway-invalid';
+  const problems: ProfileProblems = { ...checkGateway(form), ...checkNetworks(form) };
   if (form.name === '') problems.name = 'name-needed';
   else if (!profileNamePattern.test(form.name)) problems.name = 'name-invalid';
   else if (taken.includes(form.name)) problems.name = 'name-taken';
@@ -70,18 +71,29 @@ export function checkProfile(
   if (form.method === 'certificate' && form.certificate === '') problems.certificate = 'certificate-needed';
   if (form.method === 'eap' && form.identity.trim() === '') problems.identity = 'identity-needed';
   if (form.method !== 'psk' && form.authority === '') problems.authority = 'authority-needed';
-  if (form.protect === 'networks') {
-    const prefixes = prefixesOf(form.networks);
-    if (prefixes.length === 0) problems.networks = 'networks-needed';
-    else if (!prefixes.every(looksLikePrefix)) problems.networks = 'networks-invalid';
-  }
   return problems;
+}
+
+/** What goes through the tunnel, of a form for a new profile or for one that is there. */
+export type TrafficForm = Pick<ProfileForm, 'protect' | 'networks' | 'whenDown'>;
+
+export function checkGateway({ gateway }: Pick<ProfileForm, 'gateway'>): ProfileProblems {
+  if (gateway.trim() === '') return { gateway: 'gateway-needed' };
+  return /\s/.test(gateway.trim()) ? { gateway: 'gateway-invalid' } : {};
+}
+
+export function checkNetworks({ protect, networks }: TrafficForm): ProfileProblems {
+  if (protect !== 'networks') return {};
+  const prefixes = prefixesOf(networks);
+  if (prefixes.length === 0) return { networks: 'networks-needed' };
+  return prefixes.every(looksLikePrefix) ? {} : { networks: 'networks-invalid' };
 }
 
 /** The whole file. It names secrets and holds none. */
 export function tomlOf(form: ProfileForm): string {
   const lines = [
     `networks = ${networksValue(form)}`,
+    ...(form.whenDown === 'bypass' ? ['when_down = "bypass"'] : []),
     '',
     '[gateway]',
     `address = ${quoted(form.gateway.trim())}`,

@@ -1,11 +1,12 @@
 // The facts of a connection: throughput, addresses, algorithms in words, when keys are renewed.
 import type { ConnectionStatus } from '../../main/control/values.ts';
 import { Card, Facts } from '../components/card.tsx';
-import { Bytes, Count, Duration, Rate } from '../components/quantity.tsx';
+import { Bytes, Count, Duration, NumberWithUnit, Rate } from '../components/quantity.tsx';
+import { RoundTripGraph } from '../components/round-trip-graph.tsx';
 import { ThroughputGraph } from '../components/throughput-graph.tsx';
 import { algorithmName, proposalNames } from '../logic/algorithms.ts';
 import type { ConnectionView } from '../logic/connection-view.ts';
-import { useNow, useWindowState } from '../state/hooks.ts';
+import { useLook, useNow, useWindowState } from '../state/hooks.ts';
 import { useTheme } from '../state/theme.ts';
 import { useWords } from '../state/words.ts';
 
@@ -27,6 +28,7 @@ export function ConnectionDetails({ view }: { readonly view: ConnectionView }) {
   return (
     <>
       {(up || state === 'reconnecting') && <ThroughputCard profile={view.profile} details={details} />}
+      {up && role === 'client' && <RoundTripCard profile={view.profile} details={details} />}
       <div className="columns">
         <NetworkCard details={details} gateway={role === 'client' ? view.gateway : undefined} />
         {up && <SecurityCard details={details} />}
@@ -39,7 +41,7 @@ function ThroughputCard({ profile, details }: { readonly profile: string; readon
   const { say } = useWords();
   const now = useNow();
   const { throughput, settings } = useWindowState();
-  const theme = useTheme(settings?.theme ?? 'system');
+  const theme = useTheme(settings);
   const points = throughput[profile]?.points ?? [];
   const latest = points.at(-1);
   const { counters } = details;
@@ -64,6 +66,34 @@ function ThroughputCard({ profile, details }: { readonly profile: string; readon
           { name: say('connection.sent-packets'), value: <Count value={counters.packetsOut} /> },
         ]}
       />
+    </Card>
+  );
+}
+
+/** The service measures no more often than it thinks right, however often it is asked. */
+const measureEveryMilliseconds = 10_000;
+
+function RoundTripCard({ profile, details }: { readonly profile: string; readonly details: Details }) {
+  const { say } = useWords();
+  const now = useNow();
+  const { roundTrips, settings } = useWindowState();
+  const theme = useTheme(settings);
+  useLook('connection.measure', { profile }, measureEveryMilliseconds);
+  const { roundTripMilliseconds: latest } = details;
+  return (
+    <Card title={say('connection.round-trip')}>
+      <div className="legend">
+        <span className="legend-entry">
+          <span className="legend-line" />
+          {say('connection.to-gateway')}{' '}
+          {latest === undefined ? (
+            <span className="hint">{say('connection.measuring')}</span>
+          ) : (
+            <NumberWithUnit number={latest < 10 ? latest.toFixed(1) : latest.toFixed(0)} unit="ms" />
+          )}
+        </span>
+      </div>
+      <RoundTripGraph points={roundTrips[profile] ?? []} now={now} theme={theme} />
     </Card>
   );
 }

@@ -6,6 +6,7 @@ import { Notice } from '../components/notice.tsx';
 import { Duration } from '../components/quantity.tsx';
 import type { ConnectionView } from '../logic/connection-view.ts';
 import { remedyOf } from '../logic/failures.ts';
+import { useActions } from '../state/actions.ts';
 import { useNow } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 import { SecretDialog } from './secret-dialog.tsx';
@@ -36,6 +37,11 @@ export function ConnectionNotices({ view, go }: NoticesProperties) {
       {down && status?.protectedTraffic === 'clear' && (
         <Notice tone="warning" title={say('connection.clear.title')} text={say('connection.clear.text')} />
       )}
+      {state === 'connected' && view.whenDown !== undefined && (
+        <p className="hint">
+          {say(`connection.when-down.${status?.lockdown === true ? 'lockdown' : view.whenDown}`)}
+        </p>
+      )}
       {view.showsFailure && <ConnectionFailure view={view} go={go} />}
     </>
   );
@@ -45,6 +51,7 @@ function ConnectionFailure({ view, go }: NoticesProperties) {
   const { say, connectionFailure } = useWords();
   const now = useNow();
   const [storing, setStoring] = useState(false);
+  const { busy, run } = useActions();
   const { profile, status } = view;
   if (status?.failure === undefined) return null;
   const { what, next } = connectionFailure(profile, status.failure);
@@ -57,6 +64,15 @@ function ConnectionFailure({ view, go }: NoticesProperties) {
       )}
       {remedy === 'edit-profile' && (
         <Button onClick={() => go({ page: 'profiles', profile })}>{say('remedy.edit-profile')}</Button>
+      )}
+      {status.failure.code === 'captive-portal' && status.failure.url !== undefined && (
+        <Button
+          kind="primary"
+          busy={busy === 'portal'}
+          onClick={() => void run('portal', 'portal.open', { profile })}
+        >
+          {say('remedy.sign-in')}
+        </Button>
       )}
       {remedy === 'doctor' && (
         <Button onClick={() => go({ page: 'diagnostics' })}>{say('remedy.doctor')}</Button>

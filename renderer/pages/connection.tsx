@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Go } from '../app.tsx';
 import { StateShape } from '../components/badge.tsx';
 import { Button } from '../components/button.tsx';
-import { Card, EmptyState } from '../components/card.tsx';
+import { Card } from '../components/card.tsx';
 import { Duration } from '../components/quantity.tsx';
 import { Tabs } from '../components/tabs.tsx';
 import { type ConnectionButton, type ConnectionView, connectionViews } from '../logic/connection-view.ts';
@@ -14,33 +14,21 @@ import { useWords } from '../state/words.ts';
 import { ConnectionDetails } from './connection-details.tsx';
 import { ConnectionNotices } from './connection-notices.tsx';
 import { toneOf } from './connection-state.tsx';
+import { SetupCard } from './setup.tsx';
 
 export function ConnectionPage({ go }: { readonly go: Go }) {
   const { say } = useWords();
   const { service } = useWindowState();
   const [chosen, choose] = useState<string>();
-  if (service.service !== 'present') return null;
+  if (service.service !== 'present') return <Missing go={go} />;
   const views = connectionViews(service.status, service.profiles);
   const view = views.find(({ profile }) => profile === chosen) ?? views[0];
-  if (view === undefined) {
-    return (
-      <div className="page">
-        <h1 className="visually-hidden">{say('navigation.connection')}</h1>
-        <Card>
-          <EmptyState title={say('connection.none.title')} text={say('connection.none.text')}>
-            <Button kind="primary" onClick={() => go({ page: 'profiles', create: true })}>
-              {say('profiles.create')}
-            </Button>
-            <Button onClick={() => go({ page: 'profiles' })}>{say('profiles.import')}</Button>
-          </EmptyState>
-        </Card>
-      </div>
-    );
-  }
+  if (view === undefined) return <Missing go={go} />;
   const shown = <Connection key={view.profile} view={view} go={go} />;
   return (
     <div className="page">
       <h1 className="visually-hidden">{say('navigation.connection')}</h1>
+      <SetupCard go={go} />
       {views.length === 1 ? (
         shown
       ) : (
@@ -62,6 +50,17 @@ export function ConnectionPage({ go }: { readonly go: Go }) {
           {shown}
         </Tabs>
       )}
+    </div>
+  );
+}
+
+/** Nothing can be connected yet. */
+function Missing({ go }: { readonly go: Go }) {
+  const { say } = useWords();
+  return (
+    <div className="page">
+      <h1 className="visually-hidden">{say('navigation.connection')}</h1>
+      <SetupCard go={go} />
     </div>
   );
 }

@@ -1,25 +1,21 @@
-// Whether this computer is in order, what was dropped and why, and what its network looks like.
-import type { Finding, TerminalInformationValue } from '../../main/control/values.ts';
-import { type BadgeTone, StateShape } from '../components/badge.tsx';
+// Diagnostics: is this computer in order, what did the service write down, something for whoever helps, and packets.
+import { useState } from 'react';
 import { Button } from '../components/button.tsx';
-import { Card, Facts } from '../components/card.tsx';
-import { FailureNotice } from '../components/notice.tsx';
-import { Count } from '../components/quantity.tsx';
-import { Table } from '../components/table.tsx';
+import { Tabs } from '../components/tabs.tsx';
 import { useActions } from '../state/actions.ts';
-import { useLook, useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
+import { DiagnosticsBundle } from './diagnostics-bundle.tsx';
+import { DiagnosticsCapture } from './diagnostics-capture.tsx';
+import { DiagnosticsChecks } from './diagnostics-checks.tsx';
+import { DiagnosticsLog } from './diagnostics-log.tsx';
 
-const tones: Readonly<Record<Finding['severity'], BadgeTone>> = {
-  good: 'good',
-  warning: 'warning',
-  problem: 'bad',
-};
+const tabs = ['checks', 'log', 'bundle', 'capture'] as const;
+type TabName = (typeof tabs)[number];
 
 export function DiagnosticsPage() {
   const { say } = useWords();
   const { run } = useActions();
-  const terminal = useLook('terminal.information', {}, 10_000);
+  const [tab, setTab] = useState<TabName>('checks');
   return (
     <div className="page">
       <header className="page-header">
@@ -28,131 +24,17 @@ export function DiagnosticsPage() {
           {say('diagnostics.copy')}
         </Button>
       </header>
-      <DoctorCard />
-      <DropsCard />
-      {terminal.value !== undefined && <TerminalCard information={terminal.value} />}
-      {terminal.failure !== undefined && <FailureNotice failure={terminal.failure} />}
+      <Tabs
+        label={say('navigation.diagnostics')}
+        tabs={tabs.map((id) => ({ id, label: say(`diagnostics.tab.${id}`) }))}
+        selected={tab}
+        onSelect={setTab}
+      >
+        {tab === 'checks' && <DiagnosticsChecks />}
+        {tab === 'log' && <DiagnosticsLog />}
+        {tab === 'bundle' && <DiagnosticsBundle />}
+        {tab === 'capture' && <DiagnosticsCapture />}
+      </Tabs>
     </div>
-  );
-}
-
-function DoctorCard() {
-  const { say } = useWords();
-  const { busy, run } = useActions();
-  const { value, failure, reload } = useLook('doctor.check', {}, 0);
-  const findings = value?.findings ?? [];
-  const repair = async () => {
-    const result = await run('repair', 'doctor.repair', {});
-    if (result !== undefined) reload();
-  };
-  return (
-    <Card
-      title={say('diagnostics.checks')}
-      actions={
-        <>
-          {findings.some(({ repairable }) => repairable) && (
-            <Button kind="primary" busy={busy === 'repair'} onClick={() => void repair()}>
-              {say('diagnostics.repair')}
-            </Button>
-          )}
-          <Button onClick={reload}>{say('diagnostics.check-again')}</Button>
-        </>
-      }
-    >
-      {failure !== undefined && <FailureNotice failure={failure} />}
-      {findings.map((finding) => (
-        <FindingLine key={finding.code} finding={finding} />
-      ))}
-    </Card>
-  );
-}
-
-function FindingLine({ finding }: { readonly finding: Finding }) {
-  const { say, message: words } = useWords();
-  const { code, severity, message, advice, changes = [] } = finding;
-  return (
-    <div className="finding">
-      <StateShape tone={tones[severity]} size={16} />
-      <div>
-        <p>
-          <strong>{say(`severity.${severity}`)}</strong> {say(`check.${code}`, { defaultValue: code })}
-        </p>
-        <p className="hint">
-          {words(message)} {advice !== undefined && words(advice)}
-        </p>
-        {changes.length > 0 && (
-          <ul className="hint">
-            {changes.map((change) => (
-              <li key={words(change)}>{words(change)}</li>
-            ))}
-          </ul>
-        )}
-      </div>
-    </div>
-  );
-}
-
-function DropsCard() {
-  const { say } = useWords();
-  const { service } = useWindowState();
-  if (service.service !== 'present') return null;
-  const drops = Object.entries(service.status.drops).sort(([, a], [, b]) => b - a);
-  return (
-    <Card title={say('diagnostics.drops')}>
-      {drops.length === 0 ? (
-        <p className="hint">{say('diagnostics.no-drops')}</p>
-      ) : (
-        <Table
-          caption={say('diagnostics.drops')}
-          size="small"
-          rows={drops}
-          keyOf={([reason]) => reason}
-          columns={[
-            {
-              name: say('diagnostics.reason'),
-              cell: ([reason]) => say(`drop.${reason}`, { defaultValue: reason }),
-            },
-            {
-              name: say('diagnostics.packets'),
-              numeric: true,
-              cell: ([, count]) => <Count value={count} />,
-            },
-          ]}
-        />
-      )}
-    </Card>
-  );
-}
-
-function TerminalCard({ information }: { readonly information: TerminalInformationValue }) {
-  const { say } = useWords();
-  return (
-    <Card title={say('diagnostics.terminal')}>
-      <Facts
-        facts={[
-          { name: say('diagnostics.host-name'), value: information.hostName },
-          { name: say('diagnostics.default4'), value: information.defaultLink4 ?? say('diagnostics.none') },
-          { name: say('diagnostics.default6'), value: information.defaultLink6 ?? say('diagnostics.none') },
-        ]}
-      />
-      <Table
-        caption={say('diagnostics.links')}
-        rows={information.links}
-        keyOf={({ index }) => String(index)}
-        columns={[
-          { name: say('diagnostics.link'), cell: ({ name }) => name },
-          {
-            name: say('diagnostics.link-state'),
-            cell: ({ up }) => say(up ? 'diagnostics.up' : 'diagnostics.down'),
-          },
-          { name: say('diagnostics.addresses'), cell: ({ addresses }) => addresses.join(', ') || '–' },
-          {
-            name: say('diagnostics.hardware'),
-            cell: ({ hardwareAddress }) => <span className="fixed">{hardwareAddress ?? '–'}</span>,
-          },
-          { name: 'MTU', numeric: true, cell: ({ mtu }) => <Count value={mtu} /> },
-        ]}
-      />
-    </Card>
   );
 }

@@ -38,7 +38,6 @@ export function FilterVerdicts() {
         <TextField
           label={say('verdicts.search')}
           placeholder={say('verdicts.search-hint')}
-          type="search"
           value={filter.text}
           onText={(text) => setFilter({ ...filter, text })}
         />
@@ -85,7 +84,7 @@ function columnsOf(say: Say, message: Words['message'], language: string): reado
     },
     {
       name: say('verdicts.direction'),
-      cell: ({ direction }) => say(`direction.${direction}`),
+      cell: ({ direction }) => <span className="number">{say(`direction.${direction}`)}</span>,
     },
     { name: say('filter.column.action'), cell: ({ action }) => <ActionBadge action={action} /> },
     {

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { Choice, Field, TextField } from '../components/field.tsx';
+import { Choice, TextField } from '../components/field.tsx';
 import { FailureNotice } from '../components/notice.tsx';
 import { useToasts } from '../components/toast.tsx';
 import {
@@ -22,6 +22,7 @@ import {
   type CertificateFiles,
   storeCertificates,
 } from './certificate-fields.tsx';
+import { TrafficFields } from './traffic-fields.tsx';
 
 interface FormProperties {
   readonly taken: readonly string[];
@@ -175,32 +176,7 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
             onFiles={setFiles}
           />
         )}
-        <Choice
-          label={say('profiles.field.protect')}
-          value={form.protect}
-          choices={(['gateway', 'everything', 'networks'] as const).map((value) => ({
-            value,
-            label: say(`profiles.protect.${value}`),
-          }))}
-          onChoice={(protect) => change({ protect })}
-        />
-        {form.protect === 'networks' && (
-          <Field
-            label={say('profiles.field.networks')}
-            hint={say('profiles.field.networks-hint')}
-            problem={problemAt('networks')}
-          >
-            {(properties) => (
-              <textarea
-                {...properties}
-                rows={3}
-                spellCheck={false}
-                value={form.networks}
-                onChange={(event) => change({ networks: event.target.value })}
-              />
-            )}
-          </Field>
-        )}
+        <TrafficFields form={form} problemAt={problemAt} onChange={change} />
         {failure !== undefined && <FailureNotice failure={failure} />}
       </div>
     </Dialog>

@@ -4,7 +4,7 @@ import type { ControlFailure } from '../../main/control/failure.ts';
 import type { CommandResult } from '../../main/tray/ipc.ts';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
-import { TextField } from '../components/field.tsx';
+import { Switch, TextField } from '../components/field.tsx';
 import { FailureNotice, Notice } from '../components/notice.tsx';
 import { useInvoke } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
@@ -24,6 +24,8 @@ export function ProfileImport({ fileName, text, onClose }: ImportProperties) {
   const [busy, setBusy] = useState(false);
   const asksPassphrase = failure?.code === 'passphrase-needed' || failure?.code === 'passphrase-wrong';
   const asksReplace = failure?.code === 'profile-exists';
+  const [choices, setChoices] = useState<readonly string[]>([]);
+  const [chosen, setChosen] = useState<readonly string[]>([]);
 
   const start = async () => {
     setBusy(true);
@@ -32,10 +34,16 @@ export function ProfileImport({ fileName, text, onClose }: ImportProperties) {
       fileName,
       text,
       replace: asksReplace,
+      ...(choices.length > 0 && { connections: [...chosen] }),
       ...(bytes !== undefined && { passphrase: bytes }),
     });
     bytes?.fill(0);
     setBusy(false);
+    if (!answer.ok && answer.failure.code === 'import-choice') {
+      setChoices(answer.failure.connections);
+      setChosen(answer.failure.connections);
+      return setFailure(undefined);
+    }
     if (!answer.ok) return setFailure(answer.failure);
     setPassphrase('');
     setFailure(undefined);
@@ -51,7 +59,7 @@ export function ProfileImport({ fileName, text, onClose }: ImportProperties) {
         <Button
           kind="primary"
           busy={busy}
-          disabled={asksPassphrase && passphrase === ''}
+          disabled={(asksPassphrase && passphrase === '') || (choices.length > 0 && chosen.length === 0)}
           onClick={() => void start()}
         >
           {say(asksReplace ? 'import.replace' : 'import.start')}
@@ -59,6 +67,21 @@ export function ProfileImport({ fileName, text, onClose }: ImportProperties) {
       }
     >
       <p>{say('import.file', { file: fileName })}</p>
+      {choices.length > 0 && (
+        <fieldset className="choice">
+          <legend>{say('import.choose')}</legend>
+          {choices.map((name) => (
+            <Switch
+              key={name}
+              label={name}
+              checked={chosen.includes(name)}
+              onSwitch={(checked) =>
+                setChosen(choices.filter((each) => (each === name ? checked : chosen.includes(each))))
+              }
+            />
+          ))}
+        </fieldset>
+      )}
       {asksPassphrase && (
         <TextField
           label={say('import.passphrase')}

@@ -7,7 +7,7 @@ import { Icon } from '../components/icon.tsx';
 import { useToasts } from '../components/toast.tsx';
 import { useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
-import { ProfileEditor } from './profile-editor.tsx';
+import { ProfileEditDialog } from './profile-edit-dialog.tsx';
 import { ProfileFormDialog } from './profile-form-dialog.tsx';
 import { ProfileImport } from './profile-import.tsx';
 import { ProfileLine } from './profile-line.tsx';
@@ -78,7 +78,7 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
         type="file"
         hidden
         aria-label={say('profiles.import')}
-        accept=".sswan,.toml"
+        accept=".sswan,.toml,.conf"
         onChange={(event) => {
           void open(event.target.files?.[0]);
           event.target.value = '';
@@ -107,7 +107,7 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
           }}
         />
       )}
-      {editing !== undefined && <ProfileEditor profile={editing} onClose={() => edit(undefined)} />}
+      {editing !== undefined && <ProfileEditDialog profile={editing} onClose={() => edit(undefined)} />}
       {file !== undefined && (
         <ProfileImport fileName={file.fileName} text={file.text} onClose={() => setFile(undefined)} />
       )}

@@ -5,14 +5,15 @@ import { Button } from '../components/button.tsx';
 import { Card, Facts } from '../components/card.tsx';
 import { Choice, Switch } from '../components/field.tsx';
 import { useActions } from '../state/actions.ts';
-import { useWindowState } from '../state/hooks.ts';
+import { useInvoke, useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 
 const themes = ['system', 'light', 'dark'] as const;
 
 export function SettingsPage() {
   const { say } = useWords();
-  const { run } = useActions();
+  const { busy, run } = useActions();
+  const invoke = useInvoke();
   const { settings, information, service } = useWindowState();
   if (settings === undefined) return null;
   const set = (change: Partial<Settings>) => void run('set', 'settings.set', change);
@@ -30,6 +31,24 @@ export function SettingsPage() {
             value={settings.theme}
             choices={themes.map((value) => ({ value, label: say(`settings.theme-${value}`) }))}
             onChoice={(theme) => set({ theme })}
+          />
+          <Choice
+            label={say('settings.contrast')}
+            value={settings.contrast}
+            choices={(['system', 'high'] as const).map((value) => ({
+              value,
+              label: say(`settings.contrast-${value}`),
+            }))}
+            onChoice={(contrast) => set({ contrast })}
+          />
+          <Choice
+            label={say('settings.motion')}
+            value={settings.motion}
+            choices={(['system', 'reduced'] as const).map((value) => ({
+              value,
+              label: say(`settings.motion-${value}`),
+            }))}
+            onChoice={(motion) => set({ motion })}
           />
           <Choice
             label={say('settings.language')}
@@ -71,6 +90,27 @@ export function SettingsPage() {
             ))}
           </fieldset>
         </Card>
+        {profiles.length > 0 && (
+          <Card title={say('settings.lockdown')}>
+            <p className="hint">{say('settings.lockdown-text')}</p>
+            {profiles.map(({ name, lockdown, problem }) => (
+              <Switch
+                key={name}
+                label={name}
+                checked={lockdown === true}
+                disabled={problem !== undefined || busy === name}
+                onSwitch={(on) =>
+                  void run(
+                    name,
+                    'profiles.lockdown',
+                    { profile: name, on },
+                    say('settings.lockdown-done', { name }),
+                  ).then(() => invoke('state.refresh', {}))
+                }
+              />
+            ))}
+          </Card>
+        )}
         <Card title={say('settings.messages')}>
           <Switch
             label={say('settings.notifications')}

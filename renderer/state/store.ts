@@ -10,6 +10,7 @@ import type {
   ServiceState,
   Settings,
 } from '../../main/tray/ipc.ts';
+import { advanceRoundTrips, type RoundTripsByProfile } from '../logic/round-trips.ts';
 import { advanceThroughput, type ThroughputByProfile } from '../logic/throughput.ts';
 
 export interface WindowState {
@@ -18,6 +19,7 @@ export interface WindowState {
   readonly information: AppInformation | undefined;
   readonly visible: boolean;
   readonly throughput: ThroughputByProfile;
+  readonly roundTrips: RoundTripsByProfile;
 }
 
 /** Counters come once a second, and only while the window can be seen. */
@@ -38,6 +40,7 @@ export class WindowStore {
       information: undefined,
       visible,
       throughput: {},
+      roundTrips: {},
     };
     this.#endings.push(
       bridge.on('state', (service) => this.#receive(service)),
@@ -106,7 +109,11 @@ export class WindowStore {
       service.service === 'present'
         ? advanceThroughput(this.#state.throughput, service.status, Date.now())
         : {};
-    this.#change({ service, throughput });
+    const roundTrips =
+      service.service === 'present'
+        ? advanceRoundTrips(this.#state.roundTrips, service.status, Date.now())
+        : {};
+    this.#change({ service, throughput, roundTrips });
   }
 
   #change(part: Partial<WindowState>): void {

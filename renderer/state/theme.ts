@@ -6,14 +6,20 @@ const dark = matchMedia('(prefers-color-scheme: dark)');
 const contrast = matchMedia('(prefers-contrast: more)');
 
 /** The theme in use, and whether the contrast is raised: whatever is drawn by hand is drawn anew when it changes. */
-export function useTheme(setting: Settings['theme']): string {
+export function useTheme(settings: Settings | undefined): string {
+  const setting = settings?.theme ?? 'system';
+  const reducedMotion = settings?.motion === 'reduced';
   const system = useSyncExternalStore(subscribe, () => `${dark.matches} ${contrast.matches}`);
+  const high = settings?.contrast === 'high' || contrast.matches;
   const theme = setting === 'system' ? (dark.matches ? 'dark' : 'light') : setting;
   // Before any effect that reads colours.
   useLayoutEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
-  return `${theme} ${system}`;
+    const { dataset } = document.documentElement;
+    dataset.theme = theme;
+    dataset.contrast = high ? 'high' : 'normal';
+    dataset.motion = reducedMotion ? 'reduced' : 'normal';
+  }, [theme, high, reducedMotion]);
+  return `${theme} ${high} ${system}`;
 }
 
 function subscribe(changed: () => void): () => void {

@@ -177,6 +177,50 @@ test('profiles import sends the file, and asks for the passphrase only when it i
   });
 });
 
+test('profiles import asks which connections of a file', async () => {
+  await inDirectory(async (directory) => {
+    const file = join(directory, 'swanctl.conf');
+    writeFileSync(file, 'connections { }');
+    const api = new FakeService({
+      'profiles.import': ({ connections }) => {
+        if (connections === undefined)
+          throw new ControlError({ code: 'import-choice', connections: ['a', 'b'] });
+        return { profiles: connections === 'all' ? ['a', 'b'] : connections, secrets: [], remarks: [] };
+      },
+    });
+    const several = await run(['profiles', 'import', file], {}, api);
+    assert.equal(several.exitCode, 1);
+    assert.match(several.errors, /several connections: a, b\.\n {2}Choose: --connection NAME/);
+    assert.match(
+      (await run(['profiles', 'import', file, '--all'], {}, api)).output,
+      /Imported a\..*\nImported b\./,
+    );
+    const one = await run(['profiles', 'import', file, '--connection', 'b'], {}, api);
+    assert.match(one.output, /^Imported b\./);
+  });
+});
+
+test('profiles duplicate and export', async () => {
+  const duplicated = await run(['profiles', 'duplicate', 'office', 'office-2']);
+  assert.equal(duplicated.output, 'Duplicated office as office-2.\n');
+  assert.deepEqual(duplicated.calls.at(-1)?.parameters, {
+    fileName: 'office-2.toml',
+    name: 'office-2',
+    replace: false,
+  });
+  const text = '[gateway]\naddress = "vpn.example.org"\n';
+  assert.deepEqual(duplicated.calls.at(-1)?.uploads, { content: hex(text) });
+  assert.equal((await run(['profiles', 'export', 'office'])).output, text);
+  await inDirectory(async (directory) => {
+    const file = join(directory, 'office.toml');
+    assert.equal((await run(['profiles', 'export', 'office', '-o', file])).exitCode, 0);
+    assert.equal(readFileSync(file, 'utf8'), text);
+    const again = await run(['profiles', 'export', 'office', '-o', file]);
+    assert.equal(again.exitCode, 2);
+    assert.match(again.errors, /cannot write .*office\.toml/);
+  });
+});
+
 test('profiles edit-check names the place of every problem and fails', async () => {
   await inDirectory(async (directory) => {
     const file = join(directory, 'office.toml');
@@ -503,4 +547,15 @@ test('doctor --bundle writes an archive that the owner alone can read', async ()
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('service allow makes a user a member of the group', { skip: process.geteuid?.() !== 0 }, async () => {
+  const { exitCode, output, world } = await run(['service', 'allow', 'alice']);
+  assert.equal(exitCode, 0);
+  assert.equal(output, 'alice may connect and disconnect from now on.\n');
+  assert.deepEqual(world.launched, [
+    ['groupadd', '--system', '--force', 'sealnic'],
+    ['usermod', '--append', '--groups', 'sealnic', 'alice'],
+  ]);
+  assert.equal((await run(['service', 'allow', '--', '-rf'])).exitCode, 2);
 });

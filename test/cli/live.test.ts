@@ -39,6 +39,29 @@ test('rates follow from counters and time', async () => {
   assert.deepEqual(same.rates, model.rates, 'no time, no rate');
 });
 
+test('each of several connections has its own card, and what is blocked is told', async () => {
+  const sample = await sampleAt(0, 1000, 10);
+  const [office] = sample.status.connections;
+  const uncarriedPrefixes = ['::/0'];
+  const home = { ...office!, profile: 'home', details: { ...office!.details!, uncarriedPrefixes } };
+  const status = { ...sample.status, connections: [office!, home] };
+  const lines = renderLive(
+    advance(undefined, { ...sample, status }),
+    { columns: 92, rows: 40 },
+    uncoloured,
+    fixtureNow,
+  );
+  const cards = lines.filter((line) => line.includes(' connected for '));
+  assert.deepEqual(
+    cards.map((line) => line.trim().split(/ +/)[1]),
+    ['office', 'home'],
+  );
+  assert.deepEqual(
+    lines.filter((line) => line.includes('blocked')).map((line) => line.trim()),
+    ['blocked   ::/0  not carried by the gateway'],
+  );
+});
+
 test('a status between samples changes the state and not the counters', async () => {
   const model = advance(undefined, await sampleAt(0, 1000, 10));
   const changed = withStatus(model, statusOf(connectedStatus({ state: 'reconnecting' })));

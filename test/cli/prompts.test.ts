@@ -139,6 +139,18 @@ test('without a terminal the question names the ways to answer it', async () => 
   assert.match(world.terminal.errors, /sealnic prompts answer prompt-1/);
 });
 
+test('status says what the service waits for', async () => {
+  const api = new FakeService();
+  api.status = { ...statusOf(), connections: [], drops: {}, prompts: [promptOf()] };
+  await using fake = await runFake(api);
+  const world = fakeWorld({}, fake);
+  assert.equal(await world.run('status'), 0);
+  assert.match(
+    world.terminal.output,
+    /^The service waits for you: Password of alice for office\nAnswer: sealnic prompts answer prompt-1\n\n/,
+  );
+});
+
 test('prompts list, answer and cancel', async () => {
   const api = new FakeService();
   api.status = { ...statusOf(), prompts: [promptOf(), promptOf({ id: 'prompt-2', kind: 'pin' })] };

@@ -5,6 +5,7 @@ import { ControlError, type ControlFailure } from '../../main/control/failure.ts
 import { type MethodName, type MethodParameters, methods } from '../../main/control/schema.ts';
 import type { Status } from '../../main/control/values.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from './fake-service.ts';
+import { keyExamples } from './key-examples.ts';
 
 const row = {
   source: 'terminal',
@@ -18,9 +19,11 @@ const examples: { [Name in MethodName]?: unknown } = {
   'connection.down': { profile: 'office' },
   'connection.retry': { profile: 'office' },
   'connection.measure': { profile: 'office' },
+  'connection.allowPortal': { profile: 'office' },
   'profiles.show': { profile: 'office' },
   'profiles.import': { fileName: 'office.toml', replace: false },
   'profiles.validate': { fileName: 'office.toml' },
+  'profiles.lockdown': { profile: 'office', on: true },
   'profiles.remove': { profile: 'office' },
   'filter.add': { row, position: 0 },
   'filter.replace': { id: 'u1', row },
@@ -32,6 +35,18 @@ const examples: { [Name in MethodName]?: unknown } = {
   'secrets.put': { name: 'office psk', kind: 'psk' },
   'secrets.remove': { name: 'office psk' },
   'log.tail': { after: 0, limit: 10, level: 'info', everything: false },
+  ...keyExamples(),
+  'card.test': { slot: '9a' },
+  'card.setup': {
+    slot: '9a',
+    algorithm: 'ecc-p256',
+    subject: 'CN=alice',
+    names: [],
+    kind: 'request',
+    days: 365,
+    replace: false,
+  },
+  'card.put-certificate': { slot: '9a', replace: false },
   'prompts.answer': { id: 'prompt-1', store: true },
   'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },

@@ -58,6 +58,7 @@ export function statusOf(...connections: ConnectionStatus[]): Status {
     connections,
     drops: { 'policy-discard': 12, 'bad-icv': 3 },
     prompts: [],
+    vaults: [],
   };
 }
 
@@ -142,6 +143,7 @@ export class FakeService implements ServiceApi {
       'connection.up': ({ profile }) => connectedStatus({ profile }),
       'connection.down': empty,
       'connection.measure': () => ({}),
+      'connection.allowPortal': () => ({ url: 'http://192.0.2.7/login', until: 0 }),
       'connection.retry': empty,
       'profiles.list': () => ({
         profiles: [
@@ -171,6 +173,7 @@ export class FakeService implements ServiceApi {
       'profiles.show': ({ profile }) => ({ profile, text: '[gateway]\naddress = "vpn.example.org"\n' }),
       'profiles.import': () => ({ profiles: ['office'], secrets: ['office key'], remarks: [] }),
       'profiles.validate': () => ({ problems: [] }),
+      'profiles.lockdown': empty,
       'profiles.remove': empty,
       'filter.list': () => ({
         version: 7,
@@ -268,6 +271,28 @@ export class FakeService implements ServiceApi {
       }),
       'sa.rekey': empty,
       'sa.delete': empty,
+      'vault.list': () => ({ vaults: [] }),
+      'vault.create': () => ({ vault: 'a'.repeat(32) }),
+      'vault.create-at': () => ({ vault: 'a'.repeat(32) }),
+      'vault.enrol': () => ({ vault: 'a'.repeat(32) }),
+      'vault.forget': empty,
+      'vault.open': () => ({ opened: ['secrets'], missing: [] }),
+      'vault.close': empty,
+      'vault.move': () => ({ path: '/media/stick/sealnic.vault' }),
+      'vault.verify': () => ({
+        generation: 3,
+        compartments: [{ name: 'secrets', generation: 3, entries: 1 }],
+      }),
+      'vault.rotate': empty,
+      'vault.accept': empty,
+      'vault.make-default': empty,
+      'keys.list': () => ({ keys: [] }),
+      'keys.add': () => ({ vault: 'Travel', compartment: 'secrets' }),
+      'keys.certificate': () => ({ pem: '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n' }),
+      'keys.remove': empty,
+      'keys.add-compartment': empty,
+      'keys.add-protector': () => ({ id: 'b'.repeat(32) }),
+      'keys.remove-protector': empty,
       'secrets.put': empty,
       'secrets.list': () => ({
         secrets: [
@@ -279,6 +304,12 @@ export class FakeService implements ServiceApi {
       'prompts.list': () => ({ prompts: this.status.prompts }),
       'prompts.answer': empty,
       'prompts.cancel': empty,
+      'card.status': () => ({ state: 'no-reader', readers: [], cards: [] }),
+      'card.test': () => ({ subject: 'CN=alice', algorithm: 'ecc-p256', milliseconds: 90 }),
+      'card.change-pin': empty,
+      'card.unblock': empty,
+      'card.setup': () => ({ made: true, algorithm: 'ecc-p256', pem: '' }),
+      'card.put-certificate': () => ({ subject: 'CN=alice' }),
       'doctor.check': () => ({
         findings: [
           { code: 'adapter', severity: 'good', message: { code: 'tun-device-works' }, repairable: false },

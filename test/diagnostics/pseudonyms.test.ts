@@ -99,12 +99,13 @@ test('nothing of a name is left in a text, wherever it stands', () => {
     '/home/alice/x /Users/Alice/y hauptsitzung',
     '[2001:db8:40::1]:4500 fe80::1%wlan0 10.1.0.0/16-10.2.0.0/16 "10.1.0.53"',
     'carol@other.example at mail.other.example.',
+    'see https://carol:pw@portal.other.example:8080/login?user=alice&token=acme and http://198.51.100.1/alice',
   ];
   for (const text of texts) {
     const shown = pseudonyms.text(text);
     assert.doesNotMatch(
       shown,
-      /alice|acme|hauptsitz|198\.51|2001:db8|10\.1\.0\.53|5G|02:00:5e|carol|other|\bal\b|wlan0\b.*2001/i,
+      /alice|acme|hauptsitz|198\.51|2001:db8|10\.1\.0\.53|5G|02:00:5e|carol|other|token|login|:pw|\bal\b|wlan0\b.*2001/i,
       shown,
     );
   }
@@ -122,6 +123,7 @@ test('what names nobody stays readable', () => {
     'nft -j list tables: exit code 1; see main/host/firewall/linux.ts:12:3',
     'the service runs as root; 12:34:56; 3.5 Gb/s',
     'undone after an earlier service: /etc/resolv.conf',
+    '/usr/lib/libssl.so.3 and /etc/systemd/system/sealnic.service. Done.',
   ]) {
     assert.equal(pseudonyms.text(text), text);
   }

@@ -128,7 +128,7 @@ describe('the window', { skip: missing }, () => {
     await browser.page.evaluate(
       'window.sealnic.emit("state", { service: "away", controlPath: "/run/other.sock" })',
     );
-    await browser.page.getByText('The SealNIC service is not running').waitFor();
+    await browser.page.getByText('It is installed, but not running.').waitFor();
     await button('Settings').click();
     await browser.page.getByLabel('日本語').click();
     await browser.page.getByRole('heading', { name: '設定' }).waitFor();

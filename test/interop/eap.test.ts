@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CertificateAuthority } from './lab/certificates.ts';
+import { until } from './lab/command.ts';
 import { gatewayIdentity } from './lab/gateway.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { type RowChoice, Stage } from './lab/stage.ts';
@@ -27,7 +28,11 @@ describe('name and password with strongSwan', { skip: skipUnless() }, () => {
     await stage.client.putSecret('office authority', 'authority', authority.certificatePem);
     await stage.client.putSecret('alice', 'psk', right);
   });
-  after(async () => await stage?.close());
+  after(async () => {
+    const log = stage?.client.log() ?? '';
+    await stage?.close();
+    for (const secret of [right, 'outdated']) assert.ok(!log.includes(secret), 'no password in the log');
+  });
 
   /** `secret`: the stored password; undefined: asked for. */
   function choice(eap: string, secret: string | undefined, methods?: readonly string[]): RowChoice {
@@ -124,6 +129,22 @@ describe('name and password with strongSwan', { skip: skipUnless() }, () => {
     await stage.client.run(['prompts', 'answer'], `${right}\n`);
     const { code, stderr } = await connecting;
     assert.equal(code, 0, stderr);
+    await stage.client.down('office');
+  });
+
+  test('the gateway ends the connection: it comes back by the password that was typed', async () => {
+    await stage.prepare(choice('eap-mschapv2', undefined), files);
+    const typed = await stage.client.attempt(['up', 'office', '--secret-stdin'], `${right}\n`);
+    assert.equal(typed.code, 0, typed.stderr);
+    const logins = () => (stage.gateway.log(4000).match(/EAP method .* succeeded/g) ?? []).length;
+    const before = logins();
+    await stage.gateway.terminate('office');
+    await until('the connection', 20_000, async () => {
+      const { prompts } = await stage.client.status();
+      assert.deepEqual(prompts, []);
+      const again = await stage.client.connection('office');
+      return logins() > before && again?.state === 'connected' ? true : undefined;
+    });
     await stage.client.down('office');
   });
 

@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { describeFrame, type Frame } from './lab/capture.ts';
 import { until } from './lab/command.ts';
-import { type GatewayChoice, gatewaySettings, officeSecret } from './lab/gateway.ts';
+import { clientSettings, type GatewayChoice, gatewaySettings, officeSecret } from './lab/gateway.ts';
 import type { Namespace } from './lab/lab.ts';
 import { takeSnapshot } from './lab/office.ts';
-import { profileText } from './lab/profile.ts';
+import { gatewayProfileText, profileText } from './lab/profile.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { Stage } from './lab/stage.ts';
 import { Charon } from './lab/strongswan.ts';
@@ -194,6 +194,49 @@ describe('two gateways at once', { skip: skipUnless() }, () => {
     await homeGateway.stop();
     homeGateway = await Charon.start(homeNamespace, { swanctl: gatewaySettings(choice) });
   }
+
+  test('beside our own gateway: a guest comes in, we go out, and each side reaches the other', async () => {
+    const { lab, terminal } = stage.office;
+    const guest = await lab.namespace('guest');
+    await lab.link(
+      { namespace: terminal, name: 'guests', addresses: ['203.0.113.1/24', '10.77.0.1/24'] },
+      { namespace: guest, name: 'wan', addresses: ['203.0.113.2/24'] },
+    );
+    const before = await takeSnapshot(terminal);
+    const visitor = await Charon.start(guest, {
+      swanctl: clientSettings('203.0.113.1', { networks: '10.77.0.0/24' }),
+      installVirtualAddress: true,
+    });
+    await startHome(home);
+    await importHome();
+    const own = gatewayProfileText()
+      .replace('10.9.0.0/24', '10.97.0.0/24')
+      .replace('["10.1.0.0/16"]', '["10.77.0.0/24"]');
+    await stage.client.importProfile('own', own);
+    try {
+      await stage.client.up('home');
+      const refused = await stage.client.attempt(['up', 'own']);
+      assert.match(refused.stderr, /"own" cannot answer beside "home": a gateway is brought up first/);
+      await stage.client.down('home');
+      await stage.client.up('own');
+      await stage.client.up('home');
+      await visitor.initiate('office');
+      await ping(guest, '10.77.0.1');
+      // From an own address that the guest may speak to.
+      await ping(terminal, '10.97.0.1');
+      await exerciseTunnel(terminal, homeHostAddress, 1);
+      await stage.client.rekey('home', 'child');
+      await ping(terminal, homeHostAddress);
+      await stage.client.down('home');
+      await ping(guest, '10.77.0.1', 1);
+      await stage.client.run(['down']);
+    } catch (error) {
+      throw new Error(`${explained(error).message}\n--- visitor\n${visitor.log(30)}`, { cause: error });
+    } finally {
+      await visitor.stop();
+    }
+    await stage.assertAsBefore(before);
+  });
 
   interface Spis {
     readonly office: string;

@@ -1,12 +1,22 @@
 // A `window.sealnic` without a service, for the page in a real browser: answers from fixtures, remembers what was asked.
-import type { CommandName, EventName, SealnicBridge, ServiceState, Settings } from '../../main/tray/ipc.ts';
+import type {
+  CaptureState,
+  CommandName,
+  EventName,
+  SealnicBridge,
+  ServiceState,
+  Settings,
+} from '../../main/tray/ipc.ts';
 import {
   associations,
+  bundleFiles,
   filterRows,
   findings,
+  logLines,
   profileText,
   type Scenario,
   serviceState,
+  setupState,
   terminal,
   verdicts,
 } from './fixtures.ts';
@@ -15,6 +25,7 @@ export interface FakeOptions {
   readonly scenario: Scenario;
   readonly language: 'en' | 'ja';
   readonly theme: 'light' | 'dark';
+  readonly contrast?: 'system' | 'high';
 }
 
 export interface FakeBridge extends SealnicBridge {
@@ -30,13 +41,15 @@ type Answer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly failure: unknown };
 
-export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBridge {
+export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions): FakeBridge {
   const begun = Date.now();
   const asked: FakeBridge['asked'] = [];
   const listeners = new Map<EventName, Set<(value: never) => void>>();
   let settings: Settings = {
     theme,
     language,
+    contrast: contrast ?? 'system',
+    motion: 'system',
     notifications: true,
     startAtLogin: false,
     connectOnStart: ['office'],
@@ -44,6 +57,8 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
   const state = (): ServiceState => moved(serviceState(scenario, begun), Date.now() - begun);
   let rows = filterRows();
   let nextRow = 4;
+  let capture: CaptureState = { state: 'none' };
+  let dismissed = false;
 
   const answer = (name: CommandName, parameters: never): unknown => {
     switch (name) {
@@ -160,6 +175,38 @@ export function fakeBridge({ scenario, language, theme }: FakeOptions): FakeBrid
         return { profiles: ['office'], secrets: ['office'], remarks: [{ code: 'remark-apps' }] };
       case 'secrets.list':
         return { secrets: [{ name: 'alice', kind: 'certificate', owner: 0, storedAt: begun, usedBy: [] }] };
+      case 'log.tail': {
+        const { after } = parameters as { after: number };
+        const lines = logLines(begun).filter(({ sequence }) => sequence > after);
+        return { lines, newest: 9 };
+      }
+      case 'bundle.make':
+        return { files: bundleFiles };
+      case 'bundle.save':
+        return { saved: true };
+      case 'capture.state':
+        return capture;
+      case 'capture.begin': {
+        const { side, seconds } = parameters as { side: 'adapter' | 'wire'; seconds: number };
+        const startedAt = Date.now();
+        capture = {
+          ...{ state: 'running', side, path: '/home/user/Downloads/sealnic-adapter.pcapng', startedAt },
+          ...{ endsAt: startedAt + seconds * 1000, bytes: 1_412_992, packets: 1207 },
+        };
+        return { begun: true };
+      }
+      case 'capture.end':
+        if (capture.state === 'running') {
+          capture = { ...capture, state: 'ended', endsAt: Date.now(), droppedPackets: 0 };
+        }
+        return {};
+      case 'setup.check':
+        return setupState(scenario, dismissed);
+      case 'setup.mend':
+        return { outcome: 'dismissed' };
+      case 'setup.dismissTray':
+        dismissed = true;
+        return {};
       case 'doctor.check':
         return { findings };
       case 'doctor.repair':
@@ -212,7 +259,9 @@ function moved(state: ServiceState, milliseconds: number): ServiceState {
       bytesIn: details.counters.bytesIn + Math.round(bytes),
       bytesOut: details.counters.bytesOut + Math.round(bytes / 5),
     };
-    return { ...connection, details: { ...details, counters } };
+    const roundTripMilliseconds = 18 + 6 * Math.sin(seconds / 3);
+    const roundTripAt = Date.now();
+    return { ...connection, details: { ...details, counters, roundTripMilliseconds, roundTripAt } };
   });
   return { ...state, status: { ...state.status, connections } };
 }

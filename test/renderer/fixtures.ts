@@ -1,5 +1,7 @@
 // States of the service for the window: every connection state, a filter, SAs, profiles, findings. Times are relative
 // to the moment at which the page is opened.
+
+import type { LogLine } from '../../main/control/diagnostics-methods.ts';
 import type { Prompt } from '../../main/control/prompt-values.ts';
 import type {
   ChildAssociation,
@@ -11,7 +13,7 @@ import type {
   TerminalInformationValue,
   VerdictSample,
 } from '../../main/control/values.ts';
-import type { ServiceState } from '../../main/tray/ipc.ts';
+import type { ServiceState, SetupState } from '../../main/tray/ipc.ts';
 
 export const scenarios = [
   'connected',
@@ -20,10 +22,13 @@ export const scenarios = [
   'reconnecting',
   'failed',
   'blocked',
+  'portal',
   'others',
   'invalid',
   'gateway',
   'no-profile',
+  'no-rights',
+  'not-installed',
   'away',
   'starting',
   'prompt',
@@ -40,7 +45,8 @@ const minute = 60 * second;
 
 export function serviceState(scenario: Scenario, now: number): ServiceState {
   if (scenario === 'starting') return { service: 'starting' };
-  if (scenario === 'away') return { service: 'away', controlPath: '/run/sealnic/control.sock' };
+  if (scenario === 'away' || scenario === 'not-installed')
+    return { service: 'away', controlPath: '/run/sealnic/control.sock' };
   const connections = connectionsOf(scenario, now);
   const stateOf = (name: string) =>
     connections.find(({ profile }) => profile === name)?.state ?? 'disconnected';
@@ -52,6 +58,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
       prompts: promptsOf(scenario, now),
+      vaults: [],
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -64,6 +71,7 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     gateway: 'vpn.example.org',
     authentication: 'psk',
     state: 'disconnected',
+    whenDown: 'block',
   };
   const laboratory: ProfileSummary = {
     name: 'laboratory-tokyo',
@@ -151,6 +159,17 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
           lockdown: true,
           failure: { code: 'no-answer', milliseconds: 120_000 },
           details: early,
+        },
+      ];
+    case 'portal':
+      return [
+        {
+          ...base,
+          state: 'reconnecting',
+          since: now - 12 * second,
+          protectedTraffic: 'blocked',
+          failure: { code: 'captive-portal', url: 'http://198.51.100.80:8080/login' },
+          nextAttemptAt: now + 90 * second,
         },
       ];
     case 'others': {
@@ -448,3 +467,66 @@ export function verdicts(last: number, count: number, now: number): VerdictSampl
     };
   });
 }
+
+export function setupState(scenario: Scenario, trayDismissed: boolean): SetupState {
+  const away = scenario === 'away' || scenario === 'not-installed';
+  const mayNot = scenario === 'no-rights';
+  return {
+    serviceInstalled: scenario !== 'not-installed',
+    ...(!away && {
+      rights: {
+        uid: 1000,
+        user: 'alice',
+        control: mayNot ? 'no' : 'session',
+        administer: 'after-asking',
+        group: 'sealnic',
+        groupExists: true,
+      },
+    }),
+    canMend: scenario !== 'not-installed',
+    commands: {
+      install: 'sudo /usr/bin/sealnic service install',
+      start: 'sudo /usr/bin/systemctl start sealnic.service',
+      allow: 'sudo /usr/bin/sealnic service allow alice',
+    },
+    trayAvailable: scenario !== 'no-profile',
+    trayDismissed,
+  };
+}
+
+export function logLines(now: number): LogLine[] {
+  const lines: [LogLine['level'], string][] = [
+    ['info', 'SealNIC 0.1.0 serves at /run/sealnic/control.sock'],
+    ['info', 'office: connecting'],
+    ['debug', 'office: IKE_SA_INIT with 3 proposals'],
+    ['warning', 'office: the gateway asks for another key exchange group'],
+    ['info', 'office: connected'],
+    ['info', 'laboratory-tokyo: connecting'],
+    [
+      'error',
+      'laboratory-tokyo: the name laboratory.example.org cannot be resolved by any of the name servers',
+    ],
+    ['warning', 'change of network: the default link is wlan0 now'],
+    ['info', 'office: rekeyed'],
+  ];
+  return lines.map(([level, text], index) => ({
+    sequence: index + 1,
+    at: now - (lines.length - index) * 7 * second,
+    level,
+    text,
+  }));
+}
+
+export const bundleFiles = [
+  {
+    name: 'README.txt',
+    text: 'SealNIC diagnostics\n\nNo secret is in these files. Names and addresses are replaced.\n',
+  },
+  { name: 'versions.json', text: '{\n  "app": "0.1.0"\n}\n' },
+  {
+    name: 'status.json',
+    text: `${JSON.stringify({ version: '0.1.0', connections: [{ profile: 'profile-16593d3f', state: 'connected', details: { gateway: 'host-638edf48', virtualAddresses: ['10.44.0.12'] } }] }, undefined, 2)}\n`,
+  },
+  { name: 'profiles/profile-16593d3f.json', text: '{}\n' },
+  { name: 'log.txt', text: '2026-06-12T08:00:00.000Z info profile-16593d3f: connected\n' },
+];

@@ -38,10 +38,13 @@ export const shots: readonly Shot[] = [
       'reconnecting',
       'failed',
       'blocked',
+      'portal',
       'others',
       'invalid',
       'gateway',
       'no-profile',
+      'no-rights',
+      'not-installed',
       'away',
       'starting',
     ] as const
@@ -133,6 +136,16 @@ export const shots: readonly Shot[] = [
     go: async (page) => {
       await go(page, 'profiles');
       await press(page, '.profile .button');
+      await page.waitForSelector('dialog .form');
+    },
+  },
+  {
+    name: 'profiles-edit-text',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.profile .button');
+      await press(page, 'dialog .dialog-actions .button', 1);
       await page.locator('.editor textarea').fill('networks = "everything"\n\n[gateway]\nadress = "vpn"\n');
       await page.waitForSelector('.problem-line');
     },
@@ -170,7 +183,65 @@ export const shots: readonly Shot[] = [
       await page.waitForSelector('table');
     },
   },
+  {
+    name: 'diagnostics-log',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 1);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'diagnostics-bundle',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 2);
+      await press(page, '.card .button-primary');
+      await press(page, '.bundle-files button', 2);
+    },
+  },
+  {
+    name: 'diagnostics-capture',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 3);
+      await page.waitForSelector('form');
+    },
+  },
+  {
+    name: 'diagnostics-capturing',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'diagnostics');
+      await tab(page, 3);
+      await press(page, 'form .button-primary');
+      await page.waitForSelector('[role=meter]');
+    },
+  },
   { name: 'settings', scenario: 'connected', go: (page) => go(page, 'settings') },
+  {
+    name: 'settings-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+    },
+  },
+  {
+    name: 'connection-high-contrast',
+    scenario: 'connected',
+    go: async (page) => {
+      await go(page, 'settings');
+      await press(page, '.choice:nth-of-type(2) input', 1);
+      await page.waitForSelector('html[data-contrast=high]');
+      await go(page, 'connection');
+      await page.waitForSelector('html[data-contrast=high] .graph');
+    },
+  },
 ];
 
 export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [

@@ -20,6 +20,8 @@ test('settings outlive the app, and only the user reads them', (t) => {
   assert.deepEqual(settingsFile(path).value, {
     theme: 'dark',
     language: 'system',
+    contrast: 'system',
+    motion: 'system',
     notifications: true,
     startAtLogin: false,
     connectOnStart: ['office'],
@@ -53,7 +55,7 @@ test('where the file cannot be written the settings stay as they were', (t) => {
 test('the memory starts empty', (t) => {
   const path = join(directoryOf(t), 'window.json');
   const file = memoryFile(path);
-  assert.deepEqual(file.value, { bounds: null, lastUsed: [], toldAboutTray: false });
+  assert.deepEqual(file.value, { bounds: null, lastUsed: [], toldAboutTray: false, trayDismissed: false });
   file.update({ toldAboutTray: true });
   assert.equal(JSON.parse(readFileSync(path, 'utf8')).toldAboutTray, true);
 });
@@ -87,6 +89,8 @@ test('only what can be connected, and is not, is connected at the start', () => 
   const settings = {
     theme: 'system',
     language: 'system',
+    contrast: 'system',
+    motion: 'system',
     notifications: true,
     startAtLogin: true,
     connectOnStart: ['office', 'lab', 'broken', 'gone'],

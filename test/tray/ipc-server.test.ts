@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControlError } from '../../main/control/failure.ts';
 import type { ServiceState, Settings } from '../../main/tray/ipc.ts';
+import type { DiagnosticsHost } from '../../main/tray/ipc-diagnostics-server.ts';
 import { type IpcHost, IpcServer } from '../../main/tray/ipc-server.ts';
 
 const settings: Settings = {
   theme: 'system',
   language: 'system',
+  contrast: 'system',
+  motion: 'system',
   notifications: true,
   startAtLogin: false,
   connectOnStart: [],
@@ -24,6 +27,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
   const calls: Call[] = [];
   const waits: number[] = [];
   const changed: unknown[] = [];
+  const opened: string[] = [];
   let clock = 1000;
   const call = async (name: string, parameters: unknown, uploads: Record<string, Uint8Array> = {}) => {
     const texts = Object.entries(uploads).map(([key, bytes]) => [key, Buffer.from(bytes).toString()]);
@@ -37,8 +41,9 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     changeSettings: (each) => changed.push(each),
     information: () => assert.fail('not asked for'),
     copyDiagnostics: async () => undefined,
+    openPage: async (url) => void opened.push(url),
     quit: () => undefined,
-    saveFile: async () => true,
+    diagnostics: { saveFile: async () => true } as unknown as DiagnosticsHost,
     now: () => clock,
     wait: async (milliseconds) => {
       waits.push(milliseconds);
@@ -46,7 +51,7 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     },
     ...changes,
   });
-  return { server, calls, waits, changed };
+  return { server, calls, waits, changed, opened };
 }
 
 test('a method of the service is handed through', async () => {
@@ -57,13 +62,29 @@ test('a method of the service is handed through', async () => {
   assert.deepEqual(calls, [{ name: 'filter.explain', parameters, uploads: {} }]);
 });
 
+test('a sign-in page is let through, then opened, and only where it is a web page', async () => {
+  const allowed = { url: 'http://192.0.2.7/login', until: 5 };
+  const good = serverOf(() => allowed);
+  assert.deepEqual(await good.server.handle('portal.open', { profile: 'office' }), {
+    ok: true,
+    value: allowed,
+  });
+  assert.deepEqual(good.opened, [allowed.url]);
+  assert.equal(good.calls[0]?.name, 'connection.allowPortal');
+  const bad = serverOf(() => ({ url: 'file:///etc/passwd', until: 5 }));
+  await bad.server.handle('portal.open', { profile: 'office' });
+  assert.deepEqual(bad.opened, []);
+});
+
 test('a file is saved by a plain name only', async () => {
   const files: unknown[] = [];
   const { server } = serverOf(undefined, {
-    saveFile: async (...file) => {
-      files.push(file);
-      return false;
-    },
+    diagnostics: {
+      saveFile: async (...file: unknown[]) => {
+        files.push(file);
+        return false;
+      },
+    } as unknown as DiagnosticsHost,
   });
   const save = (suggestedName: string) => server.handle('file.save', { suggestedName, text: 'x' });
   assert.deepEqual(await save('office.toml'), { ok: true, value: { saved: false } });

@@ -21,6 +21,7 @@ function present(...connections: Partial<ConnectionStatus>[]): ServiceState {
       startedAt: 0,
       drops: {},
       prompts: [],
+      vaults: [],
       connections: connections.map((each) => ({
         profile: 'office',
         state: 'connected',

@@ -40,6 +40,7 @@ function model(profiles: readonly ProfileSummary[], connections: readonly Connec
     connections: [...connections],
     drops: {},
     prompts: [],
+    vaults: [],
   };
   return { ...nothing, state: { service: 'present', status, profiles: [...profiles] } };
 }
@@ -132,6 +133,14 @@ test('an icon for each state, and a picture for each icon', () => {
     seen.add(state);
   }
   seen.add('blocked');
+  for (const code of ['card-removed', 'card-missing'] as const) {
+    const failure = code === 'card-missing' ? ({ code, reader: 'ready' } as const) : { code };
+    const waiting = connection('office', { state: 'failed', protectedTraffic: 'blocked', failure });
+    const view = viewOf(model([profile('office')], [waiting]), english);
+    assert.equal(view.icon, 'card-missing');
+    assert.ok(texts(view).includes('Insert the card to connect office'));
+  }
+  seen.add('card-missing');
   assert.deepEqual([...seen].sort(), [...trayIcons].sort());
   const folder = join(import.meta.dirname, '..', '..', 'resources', 'tray');
   for (const icon of trayIcons) {
@@ -184,4 +193,25 @@ test('starting at login is an entry with a check mark, where it is possible', ()
 test('the menu speaks Japanese', () => {
   const view = viewOf(model([profile('office')], []), translateTo('ja'));
   assert.deepEqual(actions(view), ['office に接続', 'SealNIC を開く', '診断情報をコピー', '終了']);
+});
+
+test('what the service asks leads to the window', () => {
+  const shown = model([profile('office')], [connection('office', { state: 'connecting' })]);
+  assert.equal(shown.state.service, 'present');
+  if (shown.state.service !== 'present') return;
+  const prompt = {
+    id: 'prompt-1',
+    kind: 'eap-password' as const,
+    owner: 1000,
+    lastTry: false,
+    pinPad: false,
+    storable: false,
+    openedAt: 0,
+    expiresAt: 1,
+  };
+  const status = { ...shown.state.status, prompts: [prompt, { ...prompt, id: '2', kind: 'card' as const }] };
+  const view = viewOf({ ...shown, state: { ...shown.state, status } }, english);
+  assert.deepEqual(actions(view).slice(0, 2), ['Enter the password …', 'Insert the card …']);
+  const [entry] = view.menu.filter(({ type }) => type === 'action');
+  assert.deepEqual(entry?.type === 'action' && entry.action, { type: 'open-window' });
 });

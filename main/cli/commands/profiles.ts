@@ -1,5 +1,5 @@
-// sealnic profiles: list, show, import, check and remove. The client opens the files; the service gets their content.
-import { readFileSync } from 'node:fs';
+// sealnic profiles: list, show, import, duplicate, export, check and remove. The client opens the files; the service gets their content.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ControlClient } from '../../control/client.ts';
@@ -21,12 +21,26 @@ export function addProfileCommands(program: Command, run: Runner): void {
     .action(run((context, profile: string) => show(context, profile)));
   profiles
     .command('import')
-    .argument('<file>', 'TOML, or strongSwan’s .sswan')
+    .argument('<file>', 'TOML, or strongSwan’s .sswan or swanctl.conf')
     .description('add a profile with the certificates and keys that come with it')
     .option('--name <name>', 'call it so')
     .option('--replace', 'replace a profile of this name')
+    .option('--connection <name...>', 'of a swanctl.conf with several connections: which')
+    .option('--all', 'all of them')
     .option('--passphrase-stdin', 'read the passphrase of its keys from standard input')
     .action(run((context, file: string, options: ImportOptions) => importFile(context, file, options)));
+  profiles
+    .command('duplicate')
+    .argument('<profile>')
+    .argument('<name>', 'of the new one')
+    .description('make another profile like it, with the same stored secrets')
+    .action(run((context, profile: string, name: string) => duplicate(context, profile, name)));
+  profiles
+    .command('export')
+    .argument('<profile>')
+    .option('-o, --output <file>', 'write to this file, which must not exist yet')
+    .description('a profile as a file for another computer; it holds no secret')
+    .action(run((context, profile: string, options: ExportOptions) => exportFile(context, profile, options)));
   profiles
     .command('edit-check')
     .argument('<file>')
@@ -43,6 +57,12 @@ interface ImportOptions {
   readonly name?: string;
   readonly replace?: true;
   readonly passphraseStdin?: true;
+  readonly connection?: readonly string[];
+  readonly all?: true;
+}
+
+interface ExportOptions {
+  readonly output?: string;
 }
 
 async function list(context: CommandContext): Promise<undefined> {
@@ -99,11 +119,43 @@ async function sendFile(
   passphrase: Buffer | undefined,
 ): Promise<MethodResult<'profiles.import'>> {
   const named = options.name === undefined ? {} : { name: options.name };
-  const parameters = { fileName: basename(file), replace: options.replace === true, ...named };
+  const chosen = options.all === true ? ('all' as const) : options.connection && [...options.connection];
+  const connections = chosen === undefined ? {} : { connections: chosen };
+  const replace = options.replace === true;
+  const parameters = { fileName: basename(file), replace, ...named, ...connections };
   return await client.call('profiles.import', parameters, {
     content: Buffer.from(content),
     ...(passphrase === undefined ? {} : { passphrase }),
   });
+}
+
+async function duplicate(context: CommandContext, profile: string, name: string): Promise<undefined> {
+  const value = await context.withService(async (client) => {
+    const { text } = await client.call('profiles.show', { profile });
+    const parameters = { fileName: `${name}.toml`, name, replace: false };
+    return await client.call('profiles.import', parameters, { content: Buffer.from(text) });
+  });
+  print(context, value, [`Duplicated ${profile} as ${name}.`]);
+  return undefined;
+}
+
+async function exportFile(
+  context: CommandContext,
+  profile: string,
+  { output }: ExportOptions,
+): Promise<undefined> {
+  const value = await context.withService((client) => client.call('profiles.show', { profile }));
+  if (output === undefined) {
+    print(context, value, value.text.trimEnd().split('\n'));
+    return undefined;
+  }
+  try {
+    writeFileSync(output, value.text, { flag: 'wx' });
+  } catch (error) {
+    throw new UsageError(`cannot write ${output}: ${systemReason(error)}`);
+  }
+  print(context, { file: output }, [`Wrote ${output}. It holds no secret: store those where it is used.`]);
+  return undefined;
 }
 
 async function editCheck(context: CommandContext, file: string): Promise<number> {

@@ -1,6 +1,7 @@
 // sealnic service run, install, uninstall; sealnic gateway.
 import { type Command, Option } from 'commander';
 import { parseServiceOptions, ServiceOptionError, serviceOptionHelp } from '../../control/service-options.ts';
+import { allowUser } from '../allow.ts';
 import { pad } from '../format.ts';
 import { installService, uninstallService } from '../install.ts';
 import type { Runner } from '../runner.ts';
@@ -26,6 +27,11 @@ export function addServiceCommands(program: Command, run: Runner): void {
     .action(
       run((context, options: { root?: string; keepFiles?: true }) => uninstallService(context, options)),
     );
+  service
+    .command('allow')
+    .argument('<user>', 'the name of a user of this computer')
+    .description('let a user connect and disconnect, from anywhere')
+    .action(run((context, user: string) => allowUser(context, user)));
   passingOptions(program.command('gateway'))
     .argument('<file>', 'a profile with role = "gateway"')
     .description('run a service that is a gateway for others, until Ctrl-C')

@@ -1,8 +1,9 @@
 // sealnic status: what is connected, once or (--watch) as a view that follows.
 import type { Command } from 'commander';
 import type { ConnectionStatus, Status } from '../../control/values.ts';
-import { formatBytes, formatCount, formatDuration, pad } from '../format.ts';
+import { formatBytes, formatCount, formatDuration, formatMilliseconds, pad } from '../format.ts';
 import { watchStatus } from '../live/watch.ts';
+import { questionOf } from '../prompting.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
 import { type CommandContext, print } from '../terminal.ts';
@@ -28,6 +29,14 @@ async function status(context: CommandContext, watch: boolean): Promise<undefine
 
 /** The status for people, several lines a connection. */
 export function statusLines(status: Status, style: Style, now: number): string[] {
+  const asked = status.prompts.flatMap((prompt) => [
+    style.warning(`The service waits for you: ${questionOf(prompt)}`),
+    ...(prompt.kind === 'card' ? [] : [`Answer: sealnic prompts answer ${prompt.id}`]),
+  ]);
+  return [...asked, ...(asked.length === 0 ? [] : ['']), ...connectionsLines(status, style, now)];
+}
+
+function connectionsLines(status: Status, style: Style, now: number): string[] {
   if (status.connections.length === 0) {
     return ['Nothing is connected.', 'Connect: sealnic up PROFILE   Profiles: sealnic profiles list'];
   }
@@ -97,6 +106,12 @@ function connectionLines(connection: ConnectionStatus, style: Style, now: number
     joined(details.espAlgorithm, encapsulation(details.espEncapsulation), rekey(details.childRekeyAt, now)),
   );
   show('IKE', joined(details.ikeProposal, rekey(details.ikeRekeyAt, now)));
+  show(
+    'RTT',
+    details.roundTripMilliseconds === undefined
+      ? undefined
+      : `${formatMilliseconds(details.roundTripMilliseconds)} to the gateway`,
+  );
   show('adapter', joined(details.interfaceName, details.mtu && `MTU ${details.mtu}`));
   show('peers', details.peers?.toString());
   show('received', `${formatBytes(counters.bytesIn)} in ${formatCount(counters.packetsIn)} packets`);

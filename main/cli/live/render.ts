@@ -9,6 +9,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatMilliseconds,
   formatRate,
   formatTable,
   pad,
@@ -78,12 +79,16 @@ function card(
   };
   show('address', details.virtualAddresses.join(', '), dnsText(details.dns, style));
   show('sealed', details.protectedPrefixes.join(', '));
+  const uncarried = details.uncarriedPrefixes?.join(', ') ?? '';
+  if (uncarried !== '') show('blocked', uncarried, style.faint('not carried by the gateway'));
   const inUdp = details.espEncapsulation === 'udp' ? ' in UDP' : '';
   if (details.espAlgorithm !== undefined) {
     show('ESP', rekeyText(details.childRekeyAt, style, now), `${details.espAlgorithm}${inUdp}`);
   }
   if (details.ikeProposal !== undefined)
     show('IKE', rekeyText(details.ikeRekeyAt, style, now), details.ikeProposal);
+  if (details.roundTripMilliseconds !== undefined)
+    show('RTT', formatMilliseconds(details.roundTripMilliseconds));
   show('peers', details.peers?.toString());
   return lines;
 }

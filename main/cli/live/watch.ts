@@ -93,7 +93,21 @@ async function takeSample(context: CommandContext, client: ControlClient): Promi
     unlessRefused(client.call('filter.list', {})),
     unlessRefused(client.call('sa.list', {})),
   ]);
+  for (const { profile, state, details } of status.connections) {
+    if (state === 'connected' && details !== undefined && details.peers === undefined) {
+      await unlessFailed(client.call('connection.measure', { profile }));
+    }
+  }
   return { at: context.now(), status, rows: rows?.rows, children: children?.children };
+}
+
+/** The connection may have ended meanwhile, or be somebody else's: the view goes on without. */
+async function unlessFailed(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.failure.code === 'connection-lost') throw error;
+  }
 }
 
 async function unlessRefused<Value>(call: Promise<Value>): Promise<Value | undefined> {

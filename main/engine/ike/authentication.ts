@@ -56,7 +56,7 @@ export interface SigningPlan {
 
 /**
  * RFC 7427 where the peer announced hashes; else the classic method of the key's type. Undefined: the peer announced
- * hashes, and none of them is ours.
+ * hashes, and none of them is ours, or the key needs RFC 7427 and the peer does not know it.
  */
 export function planSigning(
   keyType: Extract<LocalAuthentication, { method: 'certificate' }>['keyType'],
@@ -78,6 +78,7 @@ export function planSigning(
       payload: (signature) => authenticationPayload(authenticationMethod.rsaSignature, signature),
     };
   }
+  if (keyType === 'ecdsa-p384') return undefined;
   return {
     scheme: { kind: 'ecdsa', hash: 'sha256' },
     payload(signature) {

@@ -132,8 +132,11 @@ export class Connection implements AssociationHandler {
     if (child !== undefined) this.#rekeyChild(child);
   }
 
-  deleteChildren(id: AssociationId): void {
-    for (const child of this.children.of(id)) this.deleteChild(child);
+  /** `spi`: only the child that has it. */
+  deleteChildren(id: AssociationId, spi: number | undefined): void {
+    for (const child of this.children.of(id)) {
+      if (spi === undefined || child.inboundSpi === spi || child.outboundSpi === spi) this.deleteChild(child);
+    }
   }
 
   /** Takes the child out of use at both ends. */
@@ -328,6 +331,7 @@ export class Connection implements AssociationHandler {
           : rekeying
             ? 'rekeying'
             : 'established',
+      answered: [...this.core.initiations.values()].every((initiation) => initiation !== this.handshake),
       details: this.#establishment && this.#details(this.#establishment),
       establishedAtMilliseconds: this.#establishedAt,
       rekeyAtMilliseconds: this.core.timers.at(this, 'rekey'),

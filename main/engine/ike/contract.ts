@@ -77,7 +77,8 @@ export type LocalAuthentication =
       readonly method: 'certificate';
       /** DER, own certificate first, then intermediates. */
       readonly certificates: readonly Uint8Array[];
-      readonly keyType: 'rsa' | 'ecdsa-p256';
+      /** With 'ecdsa-p384' the peer has to know RFC 7427. */
+      readonly keyType: 'rsa' | 'ecdsa-p256' | 'ecdsa-p384';
     }
   /** Initiator, and only where the peer authenticates by certificate. The password comes by 'get-password'. */
   | { readonly method: 'eap'; readonly userName: string; readonly methods: readonly EapMethod[] };
@@ -134,7 +135,13 @@ export type IkeEvent =
       readonly association: AssociationId;
       readonly spi: number;
     }
-  | { readonly type: 'delete-child'; readonly connection: ConnectionId; readonly association: AssociationId }
+  /** `spi`: of the child that is meant, in either direction; absent: all that the association has. */
+  | {
+      readonly type: 'delete-child';
+      readonly connection: ConnectionId;
+      readonly association: AssociationId;
+      readonly spi?: number;
+    }
   | { readonly type: 'rekey-ike'; readonly connection: ConnectionId }
   /** Sends DELETE; `abrupt` does not wait for the answer. */
   | { readonly type: 'disconnect'; readonly connection: ConnectionId; readonly abrupt: boolean }
@@ -366,6 +373,8 @@ export interface IkeSnapshot {
   readonly connection: ConnectionId;
   readonly role: 'initiator' | 'responder';
   readonly state: 'connecting' | 'established' | 'rekeying' | 'closing';
+  /** The peer has said something that can be gone on with; false while the first request waits. */
+  readonly answered: boolean;
   readonly details: IkeDetails | undefined;
   readonly establishedAtMilliseconds: number | undefined;
   readonly rekeyAtMilliseconds: number | undefined;

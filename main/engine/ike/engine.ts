@@ -106,7 +106,7 @@ class Engine implements IkeEngine {
         connection.rekeyChild(event.spi);
         break;
       case 'delete-child':
-        connection.deleteChildren(event.association);
+        connection.deleteChildren(event.association, event.spi);
         break;
       case 'rekey-ike':
         connection.rekeyIke();

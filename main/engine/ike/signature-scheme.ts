@@ -18,6 +18,9 @@ const hashNumbers: Readonly<Record<HashName, number>> = {
   sha512: signatureHash.sha512,
 };
 
+const hashesOfOthers = ['sha256', 'sha384', 'sha512'] as const;
+const hashesOfP384 = ['sha384', 'sha512', 'sha256'] as const;
+
 /**
  * What we sign with towards a peer that announced these hashes (RFC 7427 numbers); undefined where none is common.
  * RSA signs by PKCS #1, which every peer and every smart card knows; PSS is accepted from peers.
@@ -26,9 +29,8 @@ export function chooseScheme(
   keyType: Extract<LocalAuthentication, { method: 'certificate' }>['keyType'],
   peerHashes: readonly number[],
 ): SignatureScheme | undefined {
-  const hash = (['sha256', 'sha384', 'sha512'] as const).find((name) =>
-    peerHashes.includes(hashNumbers[name]),
-  );
+  const order = keyType === 'ecdsa-p384' ? hashesOfP384 : hashesOfOthers;
+  const hash = order.find((name) => peerHashes.includes(hashNumbers[name]));
   if (hash === undefined) return undefined;
   return { kind: keyType === 'rsa' ? 'rsa-pkcs1' : 'ecdsa', hash };
 }

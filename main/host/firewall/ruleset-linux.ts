@@ -77,9 +77,12 @@ function leavingRules(configuration: FailClosedConfiguration, localNetworks: rea
     ...matches('saddr', configuration.virtualAddresses).map((match) => `${match} ${drop}`),
     ...(configuration.allowDhcp ? dhcpLeaving : []),
     ...(configuration.allowNeighbourDiscovery ? neighbourDiscovery : []),
-    ...matches('daddr', configuration.nameServers ?? []).map(
-      (match) => `meta skuid 0 ${match} meta l4proto { tcp, udp } th dport 53 accept`,
+    ...matches('daddr', configuration.nameServers ?? []).flatMap((match) =>
+      nameServerUsers(configuration).map(
+        (users) => `${users} ${match} meta l4proto { tcp, udp } th dport 53 accept`,
+      ),
     ),
+    ...passageMatches(configuration, 'd').map((match) => `${match} accept`),
     ...matches('daddr', localNetworks).map((match) => `${match} accept`),
     ...matches('daddr', configuration.protectedPrefixes).map((match) => `${match} ${drop}`),
   ];
@@ -119,6 +122,7 @@ function ownArriving(configuration: FailClosedConfiguration): string[] {
     ...matches('saddr', configuration.nameServers ?? []).map(
       (match) => `${match} meta l4proto { tcp, udp } th sport 53 ${take}`,
     ),
+    ...passageMatches(configuration, 's').map((match) => `${match} ${take}`),
     // An ICMP error quotes the packet it is about: its destination lies 24 bytes behind the ICMP header's start in
     // IPv4 and 32 in IPv6, its UDP source port 28 and 48.
     ...gateways[4].map((gateway) => `${errors4} @th,192,32 ${addressNumber(gateway)} ${take}`),
@@ -139,6 +143,23 @@ const neighbourDiscovery = [
   'icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept',
   'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept',
 ];
+
+/** What is open for a while closes by itself, whatever becomes of the service. */
+function nameServerUsers({ nameServersForEveryoneUntil: until }: FailClosedConfiguration): string[] {
+  return ['meta skuid 0', ...(until === undefined ? [] : [`meta time < ${until}`])];
+}
+
+/** `end`: of the packet that is the server's. Our own packets towards it pass by their mark. */
+function passageMatches({ passages = [] }: FailClosedConfiguration, end: 's' | 'd'): string[] {
+  return passages
+    .filter(({ forEveryoneUntil }) => end === 's' || forEveryoneUntil !== undefined)
+    .flatMap(({ address, ports, forEveryoneUntil: until }) =>
+      matches(`${end}addr`, [address]).map(
+        (match) =>
+          `${until === undefined ? '' : `meta time < ${until} `}${match} tcp ${end}port { ${ports.join(', ')} }`,
+      ),
+    );
+}
 
 /** One match for each family that has prefixes. */
 function matches(field: 'saddr' | 'daddr', prefixes: readonly string[]): string[] {

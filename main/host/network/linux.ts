@@ -73,7 +73,13 @@ class LinuxHostNetwork implements HostNetwork {
       const { lockdown } = configuration;
       if (lockdown === undefined) this.#removeLockdown();
       else {
-        const atBoot = { ...configuration, protectedPrefixes: lockdown, tappedPrefixes: [] };
+        const atBoot = {
+          ...configuration,
+          protectedPrefixes: lockdown,
+          tappedPrefixes: [],
+          passages: [],
+          nameServersForEveryoneUntil: undefined,
+        };
         installLockdown(this.#lockdownPlaces, rulesetText(atBoot, local));
       }
     });
@@ -90,11 +96,16 @@ class LinuxHostNetwork implements HostNetwork {
     return this.#enqueue(async () => {
       await this.#settleEarlierBoots();
       const routes = usable(tunnelRoutes(configuration, (prefix) => realSource(prefix, configuration.mark)));
-      await this.#change('tunnel', [...this.#sourceValidation(), ...routes.map(undoOf)], async () => {
+      const steps = [...this.#sourceValidation(), ...routes.map(undoOf)];
+      const taken = await this.#change('tunnel', steps, async () => {
         honourMarks();
         prepareAdapter(configuration);
         await makeIpChanges(routes);
       });
+      // With a link's last IPv4 address go all its routes, whatever their source.
+      if (taken.some((step) => step.kind === 'ip' && step.line.startsWith('addr del'))) {
+        await makeIpChanges(routes);
+      }
     });
   }
 
@@ -156,11 +167,17 @@ class LinuxHostNetwork implements HostNetwork {
     });
   }
 
-  async #change(group: JournalGroup, steps: readonly UndoStep[], make: () => Promise<void>): Promise<void> {
+  /** Resolves to what of an earlier apply was taken back. */
+  async #change(
+    group: JournalGroup,
+    steps: readonly UndoStep[],
+    make: () => Promise<void>,
+  ): Promise<readonly UndoStep[]> {
     const stale = this.#journal.begin(group, steps);
     await make();
     // What is new stands before what is old goes: nothing is open in between.
     if (stale.length > 0) await undoEntries(this.#journal, stale, this.#dnsPlaces);
+    return stale.map(({ step }) => step);
   }
 
   async #undoGroups(groups: readonly JournalGroup[]): Promise<ChangeMessage[]> {

@@ -115,11 +115,18 @@ function exceptions(
   family: 4 | 6,
 ): string[] {
   const dhcp = family === 4 ? `ipproto ${udp} sport 68 dport 67` : `ipproto ${udp} sport 546 dport 547`;
+  const users = configuration.nameServersForEveryoneUntil !== undefined ? '' : 'uidrange 0-0 ';
+  const passages = (configuration.passages ?? []).filter(
+    ({ address, forEveryoneUntil }) => forEveryoneUntil !== undefined && familyOf(address) === family,
+  );
   const resolvers = (configuration.nameServers ?? []).filter((text) => familyOf(text) === family);
   return [
     ...(configuration.allowDhcp ? [dhcp] : []),
     ...resolvers.flatMap((server) =>
-      [udp, tcp].map((protocol) => `uidrange 0-0 to ${server} ipproto ${protocol} dport 53`),
+      [udp, tcp].map((protocol) => `${users}to ${server} ipproto ${protocol} dport 53`),
+    ),
+    ...passages.flatMap(({ address, ports }) =>
+      ports.map((port) => `to ${address} ipproto ${tcp} dport ${port}`),
     ),
     ...localNetworks.filter((prefix) => familyOf(prefix) === family).map((prefix) => `to ${prefix}`),
   ];

@@ -58,7 +58,11 @@ export class PivCards implements Cards {
 
   constructor(options: PivCardsOptions) {
     this.#options = options;
-    options.workers.watch((message) => {
+  }
+
+  /** Begins to look for cards. */
+  start(): void {
+    this.#options.workers.watch((message) => {
       if (message.type === 'readers') this.#seen(message.readers);
       else if (message.type !== 'context') this.#serviceGone(message.type);
     });
@@ -203,8 +207,11 @@ export class PivCards implements Cards {
     administration: CardAdministration,
   ): Promise<Uint8Array> {
     const managementKey = this.#managementKey(administration);
+    const { reader, slot } = this.#card(card);
     const key = await this.#work(card, { type: 'generate-key', purpose, algorithm, managementKey });
-    this.#made.set(`${card} ${purpose}`, algorithm);
+    // A card without an identifier has got one.
+    await this.#read(reader, slot);
+    this.#made.set(`${slot.card?.id ?? card} ${purpose}`, algorithm);
     return bytesOf(key);
   }
 
@@ -345,6 +352,9 @@ export class PivCards implements Cards {
     const place = pin === undefined ? undefined : this.#pinPlace(pin);
     try {
       return await this.#work(card, work({ pin: place, keepUnlocked }));
+    } catch (error) {
+      if (error instanceof CardError && error.problem === 'pin-wrong') this.#tell(card, error.triesLeft);
+      throw error;
     } finally {
       if (pin !== undefined) void this.#countTries(card);
     }
@@ -361,14 +371,17 @@ export class PivCards implements Cards {
   /** How many are left is shown, and changes with every PIN. */
   async #countTries(id: string): Promise<void> {
     try {
-      const { slot, reader } = this.#card(id);
-      const triesLeft = await this.#options.workers.work(reader, { type: 'tries' });
-      const { card } = slot;
-      if (card === undefined || this.#slots.get(reader) !== slot || typeof triesLeft !== 'number') return;
-      if (card.triesLeft === triesLeft) return;
-      this.#replace(slot, { ...card, triesLeft });
+      const triesLeft = await this.#work(id, { type: 'tries' });
+      if (typeof triesLeft === 'number') this.#tell(id, triesLeft);
     } catch {
       // the card is out: there is nothing to count
+    }
+  }
+
+  #tell(id: string, triesLeft: number | undefined): void {
+    for (const slot of this.#slots.values()) {
+      const { card } = slot;
+      if (card?.id === id && card.triesLeft !== triesLeft) this.#replace(slot, { ...card, triesLeft });
     }
   }
 

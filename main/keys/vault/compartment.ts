@@ -51,6 +51,7 @@ export class OpenCompartment {
   #seed: Uint8Array;
   #protectors: readonly Protector[];
   #entries: Entry[];
+  #closed = false;
 
   private constructor(
     memory: LockedMemory,
@@ -102,6 +103,16 @@ export class OpenCompartment {
     shares: Shares,
   ): Promise<OpenCompartment> {
     const key = await compartmentKey(memory, vault.vaultId, stored, shares);
+    return OpenCompartment.#openWithKey(memory, vault, stored, key);
+  }
+
+  /** Takes the key over. */
+  static #openWithKey(
+    memory: LockedMemory,
+    vault: VaultIdentity,
+    stored: StoredCompartment,
+    key: Uint8Array,
+  ): OpenCompartment {
     try {
       const context = bodyContext(vault.vaultId, vault.vaultName, stored.head);
       const sealed = new OctetWriter().octets(stored.nonce).octets(stored.body).finish();
@@ -119,6 +130,13 @@ export class OpenCompartment {
       memory.free(key);
       throw error;
     }
+  }
+
+  /** The same compartment as it is in the file now, opened by the key that is known. Throws VaultError. */
+  async reopen(stored: StoredCompartment): Promise<OpenCompartment> {
+    this.#checkOpen();
+    const key = keep(this.#memory, this.#key);
+    return OpenCompartment.#openWithKey(this.#memory, this.#vault, stored, key);
   }
 
   get signer(): Uint8Array {
@@ -140,6 +158,7 @@ export class OpenCompartment {
 
   /** Replaces what has the kind and name; the value is copied. Throws VaultError. */
   put(entry: Entry): void {
+    this.#checkOpen();
     checkEntry(entry.kind, entry.name, entry.value.length);
     const former = this.find(entry.kind, entry.name);
     const others = this.#entries.filter((other) => other !== former);
@@ -195,6 +214,7 @@ export class OpenCompartment {
 
   /** The compartment as it is written into the record of that generation. */
   seal(generation: number): Uint8Array {
+    this.#checkOpen();
     const { vaultId, vaultName } = this.#vault;
     const head = encodeHead({
       id: this.id,
@@ -224,8 +244,15 @@ export class OpenCompartment {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#wipeContent();
     this.#memory.free(this.#key);
+  }
+
+  /** What was locked meanwhile must not be written: its key is wiped. */
+  #checkOpen(): void {
+    if (this.#closed) throw new VaultError('locked', `The compartment "${this.name}" was locked meanwhile.`);
   }
 
   get #place() {
@@ -248,6 +275,8 @@ export class OpenCompartment {
       }
       const stored = { ...this, id: this.id, rule: this.rule, protectors };
       const key = await compartmentKey(memory, this.#vault.vaultId, stored, shares);
+      if (this.#closed) memory.free(key);
+      this.#checkOpen();
       memory.free(this.#key);
       memory.free(this.#seed);
       this.#key = key;

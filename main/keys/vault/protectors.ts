@@ -36,8 +36,11 @@ const highestCosts: Argon2Costs = { memoryKibibytes: 256 * 1024, passes: 10, lan
 /** What a new protector is made of. All secrets lie in locked memory and stay the caller's. */
 export type NewProtector = { readonly label: string } & (
   | { readonly type: 'passphrase'; readonly passphrase: Uint8Array; readonly costs?: Argon2Costs }
-  /** A wrapping key of 32 bytes that the client keeps in the user's keychain, or the service in a file of root's. */
-  | { readonly type: 'keychain' | 'system'; readonly key: Uint8Array }
+  /**
+   * A wrapping key of 32 bytes that the client keeps in the user's keychain, or the service in a file of root's; `id` of
+   * 16 random bytes, by which it is found there.
+   */
+  | { readonly type: 'keychain' | 'system'; readonly key: Uint8Array; readonly id?: Uint8Array }
   | { readonly type: 'recovery'; readonly secret: Uint8Array }
   | { readonly type: 'card'; readonly card: CardParameters }
 );
@@ -62,7 +65,7 @@ export async function makeProtector(
   place: Place,
   from: NewProtector,
 ): Promise<ProtectorDescription> {
-  const id = randomBytes(idBytes);
+  const id = ('id' in from ? from.id : undefined) ?? randomBytes(idBytes);
   const { type, label } = from;
   if (from.type === 'card') {
     cardKeyKind(from.card.publicKey);

@@ -16,6 +16,8 @@ export const vaultProblems = [
   'forged',
   /** Older than what the service has seen of it. */
   'rolled-back',
+  /** Two media carry the same vault. */
+  'duplicate',
   /** A compartment is signed by another key than before. */
   'signer-changed',
   'wrong-secret',

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { OpenCompartment, type VaultIdentity } from './compartment.ts';
 import type { LockedMemory } from './memory.ts';
+import { damaged } from './octets.ts';
 import type { NewProtector } from './protectors.ts';
 import {
   type CompartmentKind,
@@ -87,6 +88,7 @@ export async function writeVault(
     throw new VaultError('changed', 'The vault was changed by another program meanwhile.');
   }
   const generation = Math.max(live.generation, floor) + 1;
+  if (!Number.isSafeInteger(generation)) throw damaged('its generations are used up');
   const written = new Map(change.write.map((compartment) => [idText(compartment.id), compartment]));
   const removed = new Set(change.remove);
   const kept = parseRecord(live.vaultId, live.record).compartments.filter(

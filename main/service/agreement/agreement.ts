@@ -111,8 +111,9 @@ export class Agreement {
     this.#step({ type: 'rekey-child', connection, association, spi });
   }
 
-  deleteChild(connection: ConnectionId, association: AssociationId): void {
-    this.#step({ type: 'delete-child', connection, association });
+  /** The child that has that SPI, in either direction. */
+  deleteChild(connection: ConnectionId, association: AssociationId, spi: number): void {
+    this.#step({ type: 'delete-child', connection, association, spi });
   }
 
   rekeyIke(connection: ConnectionId): void {

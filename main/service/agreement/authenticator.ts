@@ -1,21 +1,36 @@
 // Proves who we are and checks who the peer is, with a profile's credentials. Keys never leave the store but into
 // locked memory.
 import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
-import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
+import type { CardKeys, CardUse, UnlockedKey } from '../cards/card-keys.ts';
+import { selectionOf } from '../cards/selection.ts';
 import { EapPassword, type PasswordSources } from '../connection/password.ts';
+import { ConnectionProblem } from '../connection/problem.ts';
 import type { Profile } from '../profile/contract.ts';
 import { formatIdentity } from '../profile/identity.ts';
 import type { PeerProof } from './agreement.ts';
+import type { Credentials } from './credentials.ts';
 
 export class Authenticator {
-  readonly #store: CredentialStore;
+  readonly #store: Credentials;
   readonly #asking: Omit<PasswordSources, 'store'> | undefined;
+  readonly #cardKeys: CardKeys | undefined;
 
-  /** `asking`: absent, no profile can log in by name and password. */
-  constructor(store: CredentialStore, asking?: Omit<PasswordSources, 'store'>) {
+  /** `asking`: absent, no profile can log in by name and password. `cardKeys`: absent, none by a card. */
+  constructor(store: Credentials, asking?: Omit<PasswordSources, 'store'>, cardKeys?: CardKeys) {
     this.#store = store;
     this.#asking = asking;
+    this.#cardKeys = cardKeys;
+  }
+
+  /** What has to be asked of a person before the agreement begins; undefined: nothing. Throws ConnectionProblem. */
+  async unlock(profile: Profile, use: CardUse): Promise<UnlockedKey | undefined> {
+    const { authentication } = profile;
+    if (authentication.method !== 'card') return undefined;
+    if (this.#cardKeys === undefined) {
+      throw new ConnectionProblem({ code: 'card-missing', reader: 'no-library' });
+    }
+    return this.#cardKeys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
   }
 
   /** undefined: the profile does without. */
@@ -25,22 +40,28 @@ export class Authenticator {
   }
 
   /** undefined: the store has none of that name. The IKE engine frees it. */
-  async preSharedKey(profile: Profile, remote: Identity): Promise<Uint8Array | undefined> {
+  async preSharedKey(profile: Profile, remote: Identity, owner?: number): Promise<Uint8Array | undefined> {
     if (profile.authentication.method !== 'psk') return undefined;
-    return this.#store.preSharedKey(profile.authentication.secret, formatIdentity(remote));
+    return this.#store.preSharedKey(profile.authentication.secret, formatIdentity(remote), owner);
   }
 
   /** Throws CredentialError. */
-  async sign(profile: Profile, scheme: SignatureScheme, data: Uint8Array): Promise<Uint8Array> {
+  async sign(
+    profile: Profile,
+    scheme: SignatureScheme,
+    data: Uint8Array,
+    owner?: number,
+  ): Promise<Uint8Array> {
     if (profile.authentication.method !== 'certificate') throw new Error('the profile has no private key');
-    return this.#store.sign(profile.authentication.privateKey, scheme, data);
+    return this.#store.sign(profile.authentication.privateKey, scheme, data, owner);
   }
 
   async verifyPeer(
     profile: Profile,
     proof: PeerProof,
+    owner?: number,
   ): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }> {
-    const authorities = this.#store.authorities(profile.peerAuthentication.authorities);
+    const authorities = this.#store.authorities(profile.peerAuthentication.authorities, owner);
     const peerRole = profile.role === 'gateway' ? 'client' : 'gateway';
     return verifyPeer(proof, authorities, new Date(), peerRole);
   }

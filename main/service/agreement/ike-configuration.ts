@@ -2,24 +2,36 @@
 import type { IkeConfiguration } from '../../engine/ike/contract.ts';
 import type { IpAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
-import type { CredentialStore } from '../../keys/credentials/store.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
 import type { Profile } from '../profile/contract.ts';
 import { ikeConfigurationFor } from '../profile/ike-configuration.ts';
+import type { Credentials } from './credentials.ts';
 
-/** `localAddress`: towards the gateway; undefined as gateway. Throws CredentialError where the store lacks something. */
+/** `localAddress`: towards the gateway; undefined as gateway. `key`: the card's, unlocked. Throws CredentialError where the store lacks something. */
 export function ikeConfigurationOf(
   profile: Profile,
   association: AssociationId,
   localAddress: IpAddress | undefined,
-  store: CredentialStore,
+  store: Credentials,
+  key?: UnlockedKey,
+  owner?: number,
 ): IkeConfiguration {
   const { authentication } = profile;
+  if (authentication.method === 'card') {
+    const certificates = key === undefined ? [] : [key.certificate];
+    return ikeConfigurationFor(profile, {
+      association,
+      localAddress,
+      certificates,
+      ...(key && { keyType: key.keyType }),
+    });
+  }
   if (authentication.method !== 'certificate')
     return ikeConfigurationFor(profile, { association, localAddress });
   return ikeConfigurationFor(profile, {
     association,
     localAddress,
-    certificates: store.certificateChain(authentication.certificate),
-    keyType: store.privateKeyType(authentication.privateKey),
+    certificates: store.certificateChain(authentication.certificate, owner),
+    keyType: store.privateKeyType(authentication.privateKey, owner),
   });
 }

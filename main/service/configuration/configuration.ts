@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type LogLevel, logLevels } from '../../control/diagnostics-methods.ts';
+import type { PortalQuestion } from '../portal-check.ts';
 import { InvalidFileError } from './problem.ts';
 import { readToml } from './toml.ts';
 
@@ -29,6 +30,8 @@ export interface ServiceConfiguration {
   readonly controlGroup: string;
   /** How long a prompt waits for its answer. */
   readonly promptTimeoutMilliseconds: number;
+  /** Look for smart cards. */
+  readonly cards: boolean;
   /** Virtual adapter; at most 15 characters. */
   readonly interfaceName: string;
   /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
@@ -37,13 +40,15 @@ export interface ServiceConfiguration {
   readonly rulePriority: number;
   /** Name of the nftables table. */
   readonly firewallTable: string;
+  /** How captive portals are looked for while a gateway is silent; empty: they are not. */
+  readonly portalQuestions: readonly PortalQuestion[];
   /** UDP ports: `ike` and `natTraversal` are bound as responder only; `local` is the initiator's source, 0 ephemeral. */
   readonly ports: { readonly ike: number; readonly natTraversal: number; readonly local: number };
 }
 
 /** Throws InvalidFileError. Relative paths are errors: a service has no working directory of its own. */
 export function parseConfiguration(text: string, source = defaultConfigurationPath): ServiceConfiguration {
-  const { service, network, ports } = readToml(text, configurationSchema, source);
+  const { service, network, ports, captive_portal } = readToml(text, configurationSchema, source);
   const stateDirectory = service.state_directory;
   return {
     controlSocket: service.control_socket,
@@ -55,11 +60,13 @@ export function parseConfiguration(text: string, source = defaultConfigurationPa
     logLevel: service.log_level,
     controlGroup: service.control_group,
     promptTimeoutMilliseconds: service.prompt_timeout * 1000,
+    cards: service.cards,
     interfaceName: network.interface,
     mark: network.mark,
     routingTable: network.routing_table,
     rulePriority: network.rule_priority,
     firewallTable: network.firewall_table,
+    portalQuestions: captive_portal.detect ? captive_portal.questions : [],
     ports: { ike: ports.ike, natTraversal: ports.nat_traversal, local: ports.local },
   };
 }
@@ -94,6 +101,17 @@ const socketPath = absolutePath.refine((path) => Buffer.byteLength(path) <= 107,
 });
 const interfaceName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'interface-name-needed');
 const tableName = z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'table-name-needed');
+const plainUrl = z
+  .string()
+  .max(1024)
+  .refine((text) => URL.canParse(text) && new URL(text).protocol === 'http:', {
+    error: 'plain-http-address-needed',
+  });
+/** Of the GNOME and Mozilla projects, for exactly this. */
+const defaultPortalQuestions = [
+  { url: 'http://nmcheck.gnome.org/check_network_status.txt', text: 'NetworkManager is online' },
+  { url: 'http://detectportal.firefox.com/success.txt', text: 'success' },
+] as const;
 const portNumber = z.number().int().min(1).max(65535);
 
 const configurationSchema = z.strictObject({
@@ -109,6 +127,7 @@ const configurationSchema = z.strictObject({
       control_group: z.string().min(1).max(32).default('sealnic'),
       /** Seconds. */
       prompt_timeout: z.number().min(1).max(3600).default(120),
+      cards: z.boolean().default(true),
     })
     .prefault({}),
   network: z
@@ -127,6 +146,15 @@ const configurationSchema = z.strictObject({
         .default(0x5ea1),
       rule_priority: z.number().int().min(1).max(32765).default(1225),
       firewall_table: tableName.default('sealnic'),
+    })
+    .prefault({}),
+  captive_portal: z
+    .strictObject({
+      detect: z.boolean().default(true),
+      questions: z
+        .array(z.strictObject({ url: plainUrl, text: z.string().min(1).max(200).optional() }))
+        .max(8)
+        .default([...defaultPortalQuestions]),
     })
     .prefault({}),
   ports: z

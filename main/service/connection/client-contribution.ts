@@ -5,9 +5,11 @@ import {
   type IpAddress,
   parsePrefix,
   prefixToRange,
+  rangeContains,
 } from '../../engine/packet/address.ts';
 import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { Passage } from '../../host/network.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { ReachableGateway } from '../tunnel/tunnel.ts';
@@ -27,6 +29,8 @@ export interface ClientConnectionNow {
   readonly everConnected: boolean;
   /** The latest attempt failed, and what comes next is not what a packet asked for. */
   readonly failing: boolean;
+  readonly passages: readonly Passage[];
+  readonly nameServersForEveryoneUntil: number | undefined;
 }
 
 export function clientContribution(profile: Profile, now: ClientConnectionNow): StatedContribution {
@@ -59,9 +63,28 @@ export function clientContribution(profile: Profile, now: ClientConnectionNow): 
     encapsulation: now.encapsulation,
     routed,
     virtualAddresses: now.virtualAddresses,
-    dnsServers: profile.network.dns && routed ? now.dnsServers : [],
+    passages: now.passages,
+    nameServersForEveryoneUntil: now.nameServersForEveryoneUntil,
+    dnsServers:
+      profile.network.dns && routed && now.nameServersForEveryoneUntil === undefined ? now.dnsServers : [],
     mtu: profile.network.mtu,
   };
+}
+
+/**
+ * What the profile protects by name, or its gateway did: no captive portal ever opens a way beside the tunnel to it.
+ * Whoever protects everything names nothing.
+ */
+export function shieldedByName(
+  profile: Profile,
+  carried: readonly AddressRange[],
+  address: IpAddress,
+): boolean {
+  const everything = new AddressSet([everyAddress(address.family)]);
+  return protectedRanges(profile, carried)
+    .filter(({ first }) => first.family === address.family)
+    .filter((range) => !everything.subtract(new AddressSet([range])).isEmpty)
+    .some((range) => rangeContains(range, address));
 }
 
 function protectedRanges(

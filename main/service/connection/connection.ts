@@ -1,23 +1,19 @@
 // One client connection: carries out what its state machine asks for, with the agreement (IKE), the tunnel that all
 // connections share, and the profile's credentials.
-import type { Failure } from '../../control/failure.ts';
-import type {
-  ConnectionId,
-  Identity,
-  IkeConfiguration,
-  IkeDetails,
-  IkeFailure,
-} from '../../engine/ike/contract.ts';
-import { type AddressRange, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
-import type { TrafficSelector } from '../../engine/policy/selector.ts';
-import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import { ControlError, type Failure } from '../../control/failure.ts';
+import type { ConnectionId, Identity, IkeDetails, IkeFailure } from '../../engine/ike/contract.ts';
+import { parseAddress } from '../../engine/packet/address.ts';
+import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
-import type { Authenticator } from '../agreement/authenticator.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
+import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
-import type { Conflict } from '../tunnel/overlap.ts';
-import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { type ClientConnectionNow, clientContribution } from './client-contribution.ts';
+import type { ReachableGateway } from '../tunnel/tunnel.ts';
+import { Agreed } from './agreed.ts';
+import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
+import type { ConnectionOptions, ConnectionSurroundings } from './contract.ts';
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -26,44 +22,11 @@ import {
   stepConnection,
 } from './machine.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
+import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
-import { namesGateway, type ReachSurroundings, reachGateway } from './reach.ts';
-
-export interface ConnectionSurroundings extends ReachSurroundings {
-  readonly tunnel: Tunnel;
-  readonly authenticator: Authenticator;
-  /** Throws CredentialError. */
-  ikeConfiguration(
-    profile: Profile,
-    association: AssociationId,
-    localAddress: IpAddress | undefined,
-  ): IkeConfiguration;
-  /** Why the connection cannot have this beside the others. */
-  conflict(contribution: StatedContribution): Conflict | undefined;
-  now(): number;
-  schedule(atMilliseconds: number, call: () => void): () => void;
-  log(level: 'info' | 'warning', text: string): void;
-}
-
-/** What is given at its making. */
-export interface ConnectionOptions {
-  readonly profile: Profile;
-  readonly association: AssociationId;
-  /** User id. */
-  readonly owner: number;
-  readonly keepTrying: boolean;
-  /** What an agreement before said that the gateway protects. */
-  readonly carried: readonly AddressRange[];
-  changed(): void;
-  /** A new agreement says something else. */
-  carriedChanged(ranges: readonly AddressRange[]): void;
-}
-
-/** An urgent probe has failed by then. */
-const doubtMilliseconds = 10_000;
-/** A computer on which links come and go all the time does not ask its peer each time. */
-const doubtEveryMilliseconds = 2000;
-const measureEveryMilliseconds = 10_000;
+import { contributeTo, namesGateway, openForClient, reachGateway } from './reach.ts';
+import { SignOfLife } from './sign-of-life.ts';
+import { Undertakings } from './undertakings.ts';
 
 export class Connection implements AgreementParty {
   readonly profile: Profile;
@@ -73,29 +36,28 @@ export class Connection implements AgreementParty {
   readonly #options: ConnectionOptions;
   readonly #surroundings: ConnectionSurroundings;
   readonly #password: EapPassword | undefined;
+  readonly #agreed: Agreed;
+  readonly #signOfLife: SignOfLife;
   #model: ConnectionModel;
   #ike: ConnectionId | undefined;
   #reached: ReachableGateway | undefined;
   #details: IkeDetails | undefined;
-  #remoteSelectors: readonly TrafficSelector[] = [];
-  #localFamilies: ReadonlySet<4 | 6> = new Set();
-  /** Of the latest agreement; kept while there is none, so that what was protected stays so. */
-  #carried: readonly AddressRange[];
-  #virtualAddresses: readonly IpAddress[] = [];
-  #dnsServers: readonly IpAddress[] = [];
-  #encapsulation: Encapsulation | undefined;
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
   #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
-  /** Counts what was begun: the end of something older tells nothing any more. */
-  #undertaking = 0;
+  readonly #undertakings = new Undertakings();
   #abandoned = false;
-  /** Why the peer was asked for a sign of life; it stands for what the probe finds. */
-  #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
-  #cancelDoubt: (() => void) | undefined;
-  #measuredAt = Number.NEGATIVE_INFINITY;
+  /** Aborted when nobody needs any more what was asked for the present undertaking. */
+  #interest = new AbortController();
+  /** On a card, with its PIN given. */
+  #key: UnlockedKey | undefined;
+  /** The card that the present SAs hang on. */
+  #card: string | undefined;
+  #cancelKeeping: (() => void) | undefined;
+  #signingFailure: Failure | undefined;
+  readonly #portal: Portal;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
     this.profile = options.profile;
@@ -103,10 +65,16 @@ export class Connection implements AgreementParty {
     this.owner = options.owner;
     this.keepTrying = options.keepTrying;
     this.#options = options;
-    this.#carried = options.carried;
+    this.#agreed = new Agreed(options.carried);
     this.#surroundings = surroundings;
     this.#password = surroundings.authenticator.password(options.profile, options.owner);
     this.#model = idleConnection(surroundings.now());
+    this.#signOfLife = new SignOfLife({
+      ...surroundings,
+      isRunning: () => this.#model.phase === 'running' && this.#ike !== undefined,
+      probe: (urgent) => this.#agreement?.probe(this.#ike!, urgent),
+    });
+    this.#portal = this.#makePortal();
   }
 
   get model(): ConnectionModel {
@@ -118,16 +86,8 @@ export class Connection implements AgreementParty {
   get details(): IkeDetails | undefined {
     return this.#details;
   }
-  get remoteSelectors(): readonly TrafficSelector[] {
-    return this.#remoteSelectors;
-  }
-  /** Of those that packets are sealed from: a virtual address, or the computer's own. Empty: nothing was agreed. */
-  get localFamilies(): ReadonlySet<4 | 6> {
-    return this.#localFamilies;
-  }
-  /** What a later connection of the profile should protect until it knows better. */
-  get carried(): readonly AddressRange[] {
-    return this.#carried;
+  get agreed(): Readonly<Agreed> {
+    return this.#agreed;
   }
 
   /** What it has of the tunnel now, or would have. */
@@ -139,13 +99,15 @@ export class Connection implements AgreementParty {
     const { everConnected, phase, attempts } = this.#model;
     return {
       association: this.association,
-      carried: this.#carried,
+      carried: this.#agreed.carried,
       reached: this.#reached,
-      virtualAddresses: this.#virtualAddresses,
-      dnsServers: this.#dnsServers,
-      encapsulation: this.#encapsulation,
+      virtualAddresses: this.#agreed.virtualAddresses,
+      dnsServers: this.#agreed.dnsServers,
+      encapsulation: this.#agreed.encapsulation,
       sealing: this.#childInstalled,
       everConnected,
+      passages: this.#portal.passages,
+      nameServersForEveryoneUntil: this.#portal.nameServersForEveryoneUntil,
       failing: phase === 'stopped' || phase === 'backing-off' || (everConnected && attempts > 0),
     };
   }
@@ -181,24 +143,43 @@ export class Connection implements AgreementParty {
 
   /** Something around the connection changed, though not its way: does the peer still answer? */
   doubt(reason: Failure): void {
-    const { now, schedule } = this.#surroundings;
-    const at = Math.max(
-      now(),
-      (this.#doubt?.atMilliseconds ?? Number.NEGATIVE_INFINITY) + doubtEveryMilliseconds,
-    );
-    this.#cancelDoubt ??= schedule(at, () => {
-      this.#cancelDoubt = undefined;
-      if (this.#model.phase === 'running') this.#probe(reason);
-    });
+    this.#signOfLife.doubt(reason);
+  }
+
+  /** Lets the captive portal's page through for a while. Throws ControlError no-portal and those of Portal.allow. */
+  async allowPortal(): Promise<{ url: string; untilMilliseconds: number }> {
+    const { why, phase } = this.#model;
+    if (why?.code !== 'captive-portal' || why.url === undefined || phase === 'stopped') {
+      throw new ControlError({ code: 'no-portal', profile: this.profile.name });
+    }
+    return { url: why.url, untilMilliseconds: await this.#portal.allow(why.url) };
   }
 
   /** Measures the round trip, unless that was done moments ago. */
   measure(): void {
-    const { now } = this.#surroundings;
-    if (this.#model.phase !== 'running' || this.#ike === undefined) return;
-    if (now() < this.#measuredAt + measureEveryMilliseconds) return;
-    this.#measuredAt = now();
-    this.#agreement?.probe(this.#ike, false);
+    this.#signOfLife.measure();
+  }
+
+  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
+  cardRemoved(card: string): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || this.#card !== card) return;
+    if (authentication.onRemoval === 'disconnect') {
+      this.#dispatch({ type: 'card-removed' });
+      return;
+    }
+    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
+    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
+      this.#dispatch({ type: 'card-removed' }),
+    );
+  }
+
+  cardInserted(card: CardDescription): void {
+    const { authentication } = this.profile;
+    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    if (card.id === this.#card) this.#stopKeeping();
+    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
+    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -214,10 +195,20 @@ export class Connection implements AgreementParty {
   abandon(): void {
     this.#abandoned = true;
     this.#password?.forget();
-    this.#undertaking += 1;
+    this.#undertakings.giveUp();
+    this.#loseInterest();
+    this.#stopKeeping();
     this.#cancelTimer?.();
-    this.#cancelDoubt?.();
+    this.#signOfLife.stop();
+    this.#portal.end();
     this.#releaseIke(true);
+  }
+
+  /** What it authenticates with was taken away: the peer is told without waiting, every key wiped, and it stays shut. */
+  keysGone(failure: Failure): void {
+    this.#undertakings.giveUp();
+    this.#loseInterest();
+    this.#dispatch({ type: 'keys-gone', failure });
   }
 
   /** The adapter or the sockets are gone, and with them every SA. */
@@ -236,28 +227,32 @@ export class Connection implements AgreementParty {
     return { lifetime: this.profile.esp.lifetime, replayWindow: this.profile.esp.replayWindow };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
-    return this.#surroundings.authenticator.preSharedKey(this.profile, remote);
+    return this.#surroundings.authenticator.preSharedKey(this.profile, remote, this.owner);
   }
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.profile, scheme, data);
+  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
+    if (this.#key === undefined)
+      return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
+    try {
+      return await this.#key.sign(scheme, data);
+    } catch (error) {
+      this.#signingFailure = failureOf(error, 'unexpected');
+      throw error;
+    }
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
-    return this.#surroundings.authenticator.verifyPeer(this.profile, proof);
+    return this.#surroundings.authenticator.verifyPeer(this.profile, proof, this.owner);
   }
   assignAddresses() {
     return { dns: [] };
   }
   established(details: IkeDetails): void {
-    acceptPassword(this.#password, (text) =>
-      this.#surroundings.log('warning', `${this.profile.name}: ${text}`),
-    );
+    acceptPassword(this.#password, (text) => this.#warn(text));
     if (this.#refuses({ virtualAddresses: details.virtualAddresses })) return;
     this.#details = details;
-    this.#virtualAddresses = details.virtualAddresses;
-    this.#dnsServers = details.dns;
+    this.#agreed.learnDetails(details);
     this.#surroundings.tunnel.assigned(this.profile.name, details.virtualAddresses);
     this.#options.changed();
   }
@@ -267,9 +262,8 @@ export class Connection implements AgreementParty {
   ): void {
     if (direction === 'inbound') return;
     if (this.#refuses({ carried: child.remoteSelectors.map(({ addresses }) => addresses) })) return;
-    this.#encapsulation = child.encapsulation;
-    this.#localFamilies = new Set(child.localSelectors.map(({ addresses }) => addresses.first.family));
-    const isNew = this.#learnSelectors(child.remoteSelectors);
+    const isNew = this.#agreed.learnChild(child);
+    if (isNew) this.#options.carriedChanged(this.#agreed.carried);
     this.#childInstalled = true;
     this.#dispatch({ type: 'established' });
     if (isNew && this.#model.phase === 'running') this.#amend();
@@ -293,10 +287,11 @@ export class Connection implements AgreementParty {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
     }
-    const doubt = reason.code === 'dead-peer' ? this.#takeDoubt() : undefined;
+    const known =
+      reason.code === 'dead-peer' ? this.#signOfLife.takeDoubt() : this.#takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
-      reason: doubt ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
+      reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
     });
   }
 
@@ -318,6 +313,8 @@ export class Connection implements AgreementParty {
         `${this.profile.name}: ${model.state}${why}`,
       );
     }
+    // What it lets through ends before the connection is configured.
+    this.#portal.follow(model);
     for (const effect of effects) this.#carryOut(effect);
     if (model !== before) this.#options.changed();
   }
@@ -331,12 +328,13 @@ export class Connection implements AgreementParty {
         this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
         return;
       case 'probe':
-        this.#probe(effect.reason);
+        this.#signOfLife.probe(effect.reason);
         return;
       case 'configure':
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
+        this.#loseInterest();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -361,35 +359,29 @@ export class Connection implements AgreementParty {
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
-    this.#undertaking += 1;
-    const undertaking = this.#undertaking;
-    const isCurrent = () => this.#undertaking === undertaking;
-    work(isCurrent).then(
+    this.#loseInterest();
+    this.#undertakings.begin(
+      work,
       () => {
-        if (isCurrent() && done !== undefined) this.#dispatch({ type: done });
+        if (done !== undefined) this.#dispatch({ type: done });
       },
-      (error: unknown) => {
-        if (!isCurrent()) return;
+      (error) => {
         const failure = failureOf(error, 'unexpected');
-        this.#surroundings.log('warning', `${this.profile.name}: ${failure.code}: ${describe(error)}`);
+        this.#warn(`${failure.code}: ${describe(error)}`);
         if (failed === 'closed') this.#dispatch({ type: 'closed', reason: failure });
         else this.#dispatch({ type: failed, failure });
       },
     );
   }
 
-  async #prepare(isCurrent: () => boolean): Promise<void> {
+  #prepare(isCurrent: () => boolean): Promise<void> {
     const shut = Promise.withResolvers<void>();
     this.#shut = shut.promise;
-    try {
-      await this.#shutAndOpen(isCurrent, shut.resolve);
-    } finally {
-      shut.resolve();
-    }
+    return this.#shutAndOpen(isCurrent, shut.resolve).finally(shut.resolve);
   }
 
   async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
-    const opening = this.#openTunnel();
+    const opening = openForClient(this.#surroundings.tunnel);
     // A look-up may take long: what is protected is shut before.
     const shutting = namesGateway(this.profile) ? this.#contribute() : undefined;
     shutting?.then(shut, shut);
@@ -404,47 +396,62 @@ export class Connection implements AgreementParty {
     if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
   }
 
-  async #openTunnel(): Promise<void> {
-    try {
-      await this.#surroundings.tunnel.open('client');
-    } catch (error) {
-      throw new ConnectionProblem({ code: 'adapter-failed', detail: describe(error) });
-    }
-  }
-
-  async #contribute(): Promise<void> {
-    try {
-      await this.#surroundings.tunnel.contribute(this.contribution);
-    } catch (error) {
-      throw new ConnectionProblem({ code: 'network-failed', detail: describe(error) });
-    }
+  #contribute(): Promise<void> {
+    return contributeTo(this.#surroundings.tunnel, this.contribution);
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
+    await this.#surroundings.unlock?.(this.profile, this.owner, this.#interest.signal);
+    if (!isCurrent()) return;
+    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
+    const key = await this.#surroundings.authenticator.unlock(this.profile, {
+      owner: this.owner,
+      profile: this.profile.name,
+      signal: this.#interest.signal,
+    });
+    if (!isCurrent()) {
+      key?.close();
+      return;
+    }
+    this.#key = key;
+    if (key !== undefined) this.#card = key.card;
+    this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(this.profile, this.association, address);
+    const configuration = this.#surroundings.ikeConfiguration(
+      this.profile,
+      this.association,
+      address,
+      this.#key,
+      this.owner,
+    );
     const ike = session.agreement.connect(this, configuration, local, endpoint);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
 
-  #probe(reason: Failure): void {
-    if (this.#ike === undefined) return;
-    this.#doubt = { reason, atMilliseconds: this.#surroundings.now() };
-    this.#agreement?.probe(this.#ike, true);
+  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
+    const failure = this.#signingFailure;
+    this.#signingFailure = undefined;
+    return code === 'signing-failed' ? failure : undefined;
   }
 
-  #takeDoubt(): Failure | undefined {
-    const doubt = this.#doubt;
-    this.#doubt = undefined;
-    if (doubt === undefined) return undefined;
-    return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
+  /** Prompts that are open go, and so does a PIN that was not used. */
+  #loseInterest(): void {
+    this.#interest.abort();
+    this.#interest = new AbortController();
+    this.#key?.close();
+    this.#key = undefined;
+  }
+
+  #stopKeeping(): void {
+    this.#cancelKeeping?.();
+    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -465,14 +472,14 @@ export class Connection implements AgreementParty {
 
   #clean(): void {
     this.#password?.forget();
-    this.#cancelDoubt?.();
-    this.#cancelDoubt = undefined;
-    this.#undertaking += 1;
+    this.#signOfLife.stop();
+    this.#stopKeeping();
+    this.#undertakings.giveUp();
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
       (error: unknown) => {
         const failure: Failure = { code: 'network-failed', detail: describe(error) };
-        this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+        this.#warn(describe(error));
         this.#dispatch({ type: 'clean-failed', failure });
         throw new ConnectionProblem(failure);
       },
@@ -480,20 +487,42 @@ export class Connection implements AgreementParty {
     this.#cleaned.catch(() => undefined);
   }
 
-  /** True where they are others than before. */
-  #learnSelectors(selectors: readonly TrafficSelector[]): boolean {
-    const isNew = JSON.stringify(selectors) !== JSON.stringify(this.#remoteSelectors);
-    this.#remoteSelectors = selectors;
-    this.#carried = selectors.map(({ addresses }) => addresses);
-    if (isNew) this.#options.carriedChanged(this.#carried);
-    return isNew;
-  }
-
   /** The tunnel follows what is known now. */
   #amend(): void {
     this.#surroundings.tunnel.amend(this.contribution).catch((error: unknown) => {
-      this.#surroundings.log('warning', `${this.profile.name}: ${describe(error)}`);
+      this.#warn(describe(error));
     });
+  }
+
+  #makePortal(): Portal {
+    const { portalSearch, tunnel, resolve, now, schedule } = this.#surroundings;
+    return new Portal({
+      search: portalSearch,
+      profile: this.profile.name,
+      resolve: (name) => resolve(name, tunnel.nameServers),
+      link: () => this.#reached?.underlay.interfaceName,
+      unanswered: () =>
+        this.#agreement
+          ?.snapshot()
+          .some(({ connection, answered }) => connection === this.#ike && !answered) ?? false,
+      isShielded: (address) => shieldedByName(this.profile, this.#agreed.carried, address),
+      amend: async () => {
+        await tunnel.amend(this.contribution).catch((error: unknown) => {
+          this.#warn(describe(error));
+        });
+      },
+      found: (url) => {
+        this.#releaseIke(true);
+        this.#dispatch({ type: 'closed', reason: { code: 'captive-portal', url } });
+      },
+      gone: () => this.#dispatch({ type: 'retry' }),
+      now,
+      schedule,
+    });
+  }
+
+  #warn(text: string): void {
+    this.#surroundings.log('warning', `${this.profile.name}: ${text}`);
   }
 
   /** Closes what was agreed where it cannot be beside what another connection has. */
@@ -502,7 +531,7 @@ export class Connection implements AgreementParty {
       clientContribution(this.profile, { ...this.#now, ...agreed }),
     );
     if (failure === undefined) return false;
-    this.#surroundings.log('warning', `${this.profile.name}: ${failure.code} (${failure.other})`);
+    this.#warn(`${failure.code} (${failure.other})`);
     this.#releaseIke(false);
     this.#dispatch({ type: 'closed', reason: failure });
     return true;

@@ -33,7 +33,13 @@ import { describe, failureOf } from './problem.ts';
 export interface GatewaySurroundings {
   readonly tunnel: Tunnel;
   readonly authenticator: Authenticator;
-  ikeConfiguration(profile: Profile, association: AssociationId, localAddress: undefined): IkeConfiguration;
+  ikeConfiguration(
+    profile: Profile,
+    association: AssociationId,
+    localAddress: undefined,
+    key: undefined,
+    owner: number,
+  ): IkeConfiguration;
   allocateAssociation(): AssociationId;
   now(): number;
   schedule(atMilliseconds: number, call: () => void): () => void;
@@ -102,7 +108,7 @@ export class Gateway {
     try {
       await tunnel.open('gateway');
       // Every peer's configuration is the same but for its association, which is put in when it comes.
-      const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined);
+      const template = this.#surroundings.ikeConfiguration(this.profile, 0, undefined, undefined, this.owner);
       if (undertaking !== this.#undertaking) return;
       await tunnel.contribute(this.contribution);
       if (undertaking !== this.#undertaking) return;
@@ -297,17 +303,17 @@ class Peer implements AgreementParty, GatewayPeer {
     };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
-    return this.#surroundings.authenticator.preSharedKey(this.#gateway.profile, remote);
+    return this.#surroundings.authenticator.preSharedKey(this.#gateway.profile, remote, this.#gateway.owner);
   }
   /** A gateway's profile has a key of its own. */
   password(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
   sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    return this.#surroundings.authenticator.sign(this.#gateway.profile, scheme, data);
+    return this.#surroundings.authenticator.sign(this.#gateway.profile, scheme, data, this.#gateway.owner);
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
-    return this.#surroundings.authenticator.verifyPeer(this.#gateway.profile, proof);
+    return this.#surroundings.authenticator.verifyPeer(this.#gateway.profile, proof, this.#gateway.owner);
   }
   assignAddresses(_remote: Identity, wants4: boolean, wants6: boolean): AssignedAddresses {
     return this.#gateway.assign(this.name, wants4, wants6);

@@ -16,7 +16,11 @@ export type ConnectionEvent =
   /** A packet needs the connection and it is not up. */
   | { readonly type: 'traffic' }
   | { readonly type: 'network-changed' }
+  /** The smart card that the connection hangs on was taken out. */
+  | { readonly type: 'card-removed' }
   | { readonly type: 'woke-up'; readonly sleptSeconds: number }
+  /** Card, medium or vault that holds the keys is gone or locked: only a person brings it back. */
+  | { readonly type: 'keys-gone'; readonly failure: Failure }
   | { readonly type: 'retry' }
   | { readonly type: 'timer' }
   | { readonly type: 'down' }
@@ -92,9 +96,22 @@ const refusals = new Set<Failure['code']>([
   'defaults-differ',
 ]);
 
-/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account. */
+/** Until somebody puts the card or the medium in, unblocks or unlocks. */
+const keyFailures = new Set<Failure['code']>([
+  'card-missing',
+  'card-removed',
+  'card-blocked',
+  'card-failed',
+  'vault-locked',
+  'medium-removed',
+  'vault-rolled-back',
+  'vault-problem',
+]);
+
+/** Only somebody who says `up` or `retry` can mend it; trying again might lock an account or block a card. */
 function needsPerson(failure: Failure): boolean {
   if (failure.code === 'authentication-failed') return failure.problem !== undefined;
+  if (keyFailures.has(failure.code)) return true;
   return failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out';
 }
 
@@ -159,12 +176,14 @@ export function stepConnection(
     );
   const afterFailure = (failure: Failure, release: readonly ConnectionEffect[] = []) => {
     const attempts = model.attempts + 1;
-    const refused = refusals.has(failure.code);
+    const refused = isRefusal(failure);
     // One that only waits for traffic has succeeded as far as it could.
     const succeeded = model.everConnected || model.phase === 'waiting-for-traffic';
+    // Who signs in to the network shall find the connection made.
+    const keepTrying = policy.keepTrying || failure.code === 'captive-portal';
     const goOn =
       !needsPerson(failure) &&
-      (succeeded ? !refused || attempts < refusalsBeforeFailed : policy.keepTrying && !refused);
+      (succeeded ? !refused || attempts < refusalsBeforeFailed : keepTrying && !refused);
     const retryAtMilliseconds = nowMilliseconds + backOffMilliseconds(attempts);
     if (!goOn) {
       return to(
@@ -257,7 +276,7 @@ export function stepConnection(
         return model.trafficWaits ? unchanged : to({ trafficWaits: true });
       }
       if (model.phase !== 'stopped') return unchanged;
-      if (policy.start === 'on-demand' && !model.wantsDown && !refusals.has(model.why?.code ?? 'requested')) {
+      if (policy.start === 'on-demand' && !model.wantsDown && !isRefusal(model.why)) {
         return to({ state: 'connecting', phase: 'preparing', trafficWaits: true }, { type: 'prepare' });
       }
       return to(
@@ -266,6 +285,21 @@ export function stepConnection(
       );
     case 'network-changed':
       return followsNetwork.has(model.phase) ? startOver({ code: 'network-changed' }) : unchanged;
+    case 'card-removed':
+    case 'keys-gone':
+      if (!followsNetwork.has(model.phase)) return unchanged;
+      return to(
+        {
+          state: 'failed',
+          phase: 'stopped',
+          why: event.type === 'keys-gone' ? event.failure : { code: 'card-removed' },
+          trafficWaits: false,
+          retryAtMilliseconds: undefined,
+        },
+        { type: 'release-ike', abrupt: true },
+        { type: 'set-timer', atMilliseconds: undefined },
+        { type: 'answer-waiting', retryAtMilliseconds: nowMilliseconds + longestBackOffMilliseconds },
+      );
     case 'woke-up': {
       const why: Failure = { code: 'woke-up', sleptSeconds: event.sleptSeconds };
       // The peer may know us still: it is asked before everything is made anew.
@@ -300,4 +334,8 @@ export function stepConnection(
       if (model.phase !== 'cleaning') return unchanged;
       return to({ state: 'failed', phase: 'stopped', why: event.failure });
   }
+}
+
+function isRefusal(why: Failure | undefined): boolean {
+  return why !== undefined && (refusals.has(why.code) || keyFailures.has(why.code));
 }

@@ -2,6 +2,7 @@
 import { ControlError, type Failure } from '../../control/failure.ts';
 import type { AddressRange } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import type { CardDescription } from '../../keys/card/contract.ts';
 import { rangesOf, textsOf } from '../carried-networks.ts';
 import type { Log } from '../log.ts';
 import type { Profile } from '../profile/contract.ts';
@@ -9,7 +10,8 @@ import type { StatedContribution } from '../tunnel/contribution.ts';
 import { type Conflict, conflictWith } from '../tunnel/overlap.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { WantedConnections } from '../wanted.ts';
-import { Connection, type ConnectionSurroundings } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionSurroundings } from './contract.ts';
 import { Gateway, type GatewaySurroundings } from './gateway.ts';
 import { ConnectionProblem } from './problem.ts';
 
@@ -150,6 +152,21 @@ export class ConnectionManager {
     for (const connection of this.#connections.values()) connection.wokeUp(sleptMilliseconds);
   }
 
+  /** See Connection.allowPortal. Throws ControlError not-connected as well. */
+  async allowPortal(name: string): Promise<{ url: string; untilMilliseconds: number }> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) throw new ControlError({ code: 'not-connected', profile: name });
+    return await connection.allowPortal();
+  }
+
+  cardRemoved(card: string): void {
+    for (const connection of this.#connections.values()) connection.cardRemoved(card);
+  }
+
+  cardInserted(card: CardDescription): void {
+    for (const connection of this.#connections.values()) connection.cardInserted(card);
+  }
+
   /** Somebody watches the connection's round trip. Throws ControlError not-connected. */
   measure(name: string): void {
     const connection = this.#connections.get(name);
@@ -224,7 +241,7 @@ export class ConnectionManager {
         association: this.#allocateAssociation(),
         owner,
         keepTrying,
-        carried: stopped?.carried ?? carriedBefore(wanted, profile),
+        carried: stopped?.agreed.carried ?? carriedBefore(wanted, profile),
         changed: () => this.#changed(),
         carriedChanged: (ranges) => {
           if (this.#connections.get(name) !== connection || wanted.find(name) === undefined) return;

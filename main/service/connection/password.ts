@@ -4,14 +4,14 @@
 import type { Failure } from '../../control/failure.ts';
 import type { PasswordKind } from '../../engine/ike/contract.ts';
 import { CredentialError } from '../../keys/credentials/credential-error.ts';
-import type { CredentialStore } from '../../keys/credentials/store.ts';
+import type { Credentials } from '../agreement/credentials.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { PromptOutcome, Prompts } from '../prompts/prompts.ts';
 import { ConnectionProblem } from './problem.ts';
 
 export interface PasswordSources {
-  readonly store: Pick<CredentialStore, 'list' | 'preSharedKey' | 'put'>;
+  readonly store: Pick<Credentials, 'list' | 'preSharedKey' | 'password' | 'put'>;
   readonly secrets: Pick<SecretMemory, 'allocate' | 'free'>;
   readonly prompts: Pick<Prompts, 'ask'>;
 }
@@ -155,7 +155,9 @@ export class EapPassword {
 
   #stored(): Uint8Array | undefined {
     const { secret } = this.#authentication;
-    return secret !== undefined && this.#isStored() ? this.#sources.store.preSharedKey(secret) : undefined;
+    const { store } = this.#sources;
+    if (secret === undefined) return undefined;
+    return this.#isStored() ? store.preSharedKey(secret) : store.password?.(secret, this.#owner);
   }
 
   /** Root's, or the owner's own: nobody logs in by another user's password. */

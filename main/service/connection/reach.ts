@@ -1,8 +1,9 @@
-// The way to a profile's gateway: its addresses, and the first of them that the computer knows a way to.
+// The way to a profile's gateway, and into the tunnel: what can go wrong there ends as a problem with its reason.
 import { type IpAddress, parseAddress } from '../../engine/packet/address.ts';
 import type { Profile } from '../profile/contract.ts';
+import type { StatedContribution } from '../tunnel/contribution.ts';
 import type { ReachableGateway, Tunnel } from '../tunnel/tunnel.ts';
-import { ConnectionProblem } from './problem.ts';
+import { ConnectionProblem, describe } from './problem.ts';
 
 export interface ReachSurroundings {
   readonly tunnel: Tunnel;
@@ -34,4 +35,22 @@ export async function reachGateway(
   const first = attempts % Math.max(1, addresses.length);
   const inOrder = [...addresses.slice(first), ...addresses.slice(0, first)];
   return tunnel.firstReachable(inOrder, gateway.port);
+}
+
+/** Adapter and sockets. Throws ConnectionProblem adapter-failed. */
+export async function openForClient(tunnel: Tunnel): Promise<void> {
+  try {
+    await tunnel.open('client');
+  } catch (error) {
+    throw new ConnectionProblem({ code: 'adapter-failed', detail: describe(error) });
+  }
+}
+
+/** Throws ConnectionProblem network-failed. */
+export async function contributeTo(tunnel: Tunnel, contribution: StatedContribution): Promise<void> {
+  try {
+    await tunnel.contribute(contribution);
+  } catch (error) {
+    throw new ConnectionProblem({ code: 'network-failed', detail: describe(error) });
+  }
 }

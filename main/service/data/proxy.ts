@@ -35,7 +35,7 @@ export interface DataThreadEvents {
 export interface DataThreadInformation {
   readonly interfaceName: string;
   readonly interfaceIndex: number;
-  /** Port of the first underlay of the family; 0 where there is none. */
+  /** Port of the underlay that carries ESP in UDP and our own agreements; 0 where there is none of the family. */
   readonly localPort4: number;
   readonly localPort6: number;
   readonly localPorts: readonly number[];

@@ -51,9 +51,11 @@ export class Underlays {
     return this.#list.slice(0, this.#options.length).map(({ underlay }) => underlay.localPort);
   }
 
-  /** Of the first socket of the family; 0 where there is none. */
+  /** Of the socket that carries ESP in UDP, from which we begin agreements too; 0 where there is none of the family. */
   localPort(family: 4 | 6): number {
-    return this.#list.find((opened) => opened.family === family)?.underlay.localPort ?? 0;
+    const ofFamily = this.#list.filter((opened) => opened.family === family);
+    const chosen = ofFamily.find(({ plainIke }) => !plainIke) ?? ofFamily[0];
+    return chosen?.underlay.localPort ?? 0;
   }
 
   /** Datagrams and packets that the system refused. */

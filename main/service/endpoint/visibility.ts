@@ -17,8 +17,11 @@ export function visibleResult(method: MethodName, result: unknown, caller: Calle
 
 export function visibleStatus(whole: Status, caller: Caller): Status {
   // Prompts are between the service and whoever is asked, administrators included.
-  const status = { ...whole, prompts: whole.prompts.filter(({ owner }) => owner === caller.uid) };
-  if (caller.administrator) return status;
+  const prompts = whole.prompts.filter(({ owner }) => owner === caller.uid);
+  if (caller.administrator) return { ...whole, prompts };
+  // Whoever may only look is not told of the vaults of others, nor of those that are everybody's.
+  const vaults = whole.vaults.filter(({ owner }) => owner === caller.uid);
+  const status = { ...whole, prompts, vaults };
   return {
     ...status,
     connections: status.connections.map((connection) => {

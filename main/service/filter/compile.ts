@@ -107,7 +107,7 @@ function writtenRows({ userRows, contributions, names }: FilterSources): readonl
     }
   };
   return [
-    ...userRows.map(({ id, row }) => read(id, row, 'filter')),
+    ...userRows.map(({ id, row, origin }) => read(id, row, origin ?? 'filter')),
     ...contributions.flatMap(({ profile, rows }) => {
       const others = claimsOfOthers(profile, contributions, names);
       return rows.map((text, index) =>

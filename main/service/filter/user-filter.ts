@@ -6,10 +6,13 @@ export interface UserRow {
   /** "filter-1", "filter-2", …: given in the order in which the rows were first seen, never again. */
   readonly id: string;
   readonly row: FilterRowText;
+  /** "vault NAME" for a row that an open vault brings; it cannot be removed here. */
+  readonly origin?: string;
 }
 
 export class UserFilter {
   readonly #path: string;
+  #inVaults: readonly UserRow[] = [];
   #rows: readonly UserRow[];
   #given = 0;
 
@@ -19,8 +22,16 @@ export class UserFilter {
     this.#rows = loadFilter(path).map((row) => ({ id: this.#nextId(), row }));
   }
 
+  /** The user's own, and those of open vaults. */
   get rows(): readonly UserRow[] {
-    return this.#rows;
+    return [...this.#rows, ...this.#inVaults];
+  }
+
+  /** What open vaults bring; they stand after the user's own. False where they are the same as before. */
+  setVaultRows(rows: readonly UserRow[]): boolean {
+    if (JSON.stringify(rows) === JSON.stringify(this.#inVaults)) return false;
+    this.#inVaults = rows;
+    return true;
   }
 
   /** Puts a row at `position` among the user's rows (from 0; undefined: last) and stores the file. */

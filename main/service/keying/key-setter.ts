@@ -26,14 +26,20 @@ const peerCount = 0xffff;
 export class KeySetter {
   readonly #dataPlane: DataPlane;
   readonly #freeSecret: (secret: Uint8Array) => void;
+  readonly #removing: () => void;
   readonly #peers = new Map<ConnectionId, { readonly peer: number; readonly keyed: KeyedConnection }>();
   readonly #installed = new Map<string, InstalledChild>();
   #nextPeer = 0;
 
-  /** `freeSecret`: for keys that come too late to be of use. */
-  constructor(dataPlane: DataPlane, freeSecret: (secret: Uint8Array) => void) {
+  /** `freeSecret`: for keys that come too late to be of use. `removing`: SAs and what they counted are about to go. */
+  constructor(
+    dataPlane: DataPlane,
+    freeSecret: (secret: Uint8Array) => void,
+    removing: () => void = () => undefined,
+  ) {
     this.#dataPlane = dataPlane;
     this.#freeSecret = freeSecret;
+    this.#removing = removing;
   }
 
   /** Must be called before the first child of the connection is installed. */
@@ -96,6 +102,7 @@ export class KeySetter {
     outboundSpi: number,
     lingerSeconds: number,
   ): void {
+    this.#removing();
     if (this.#installed.delete(`inbound ${connection} ${inboundSpi}`)) {
       this.#dataPlane.removeInbound(inboundSpi, lingerSeconds);
     }
@@ -106,6 +113,7 @@ export class KeySetter {
 
   /** The connection has ended: whatever it still has installed goes with it. */
   release(connection: ConnectionId): void {
+    this.#removing();
     for (const { association, direction, parameters } of this.installed(connection)) {
       this.#installed.delete(`${direction} ${connection} ${parameters.spi}`);
       if (direction === 'inbound') this.#dataPlane.removeInbound(parameters.spi, 0);

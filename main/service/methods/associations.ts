@@ -54,7 +54,7 @@ export function deleteAssociation(tunnel: Tunnel, spi: string): void {
   const { session } = tunnel;
   const child = session?.keys.installed().find(({ parameters }) => spiText(parameters.spi) === spi);
   if (session !== undefined && child !== undefined) {
-    session.agreement.deleteChild(child.connection, child.association);
+    session.agreement.deleteChild(child.connection, child.association, child.parameters.spi);
     return;
   }
   const ike = session?.agreement

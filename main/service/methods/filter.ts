@@ -69,15 +69,16 @@ export async function listFilter(parts: FilterParts): Promise<{ version: number;
   });
   const idle = [...filter.unusable].map(([id, problem]): FilterRow => {
     const text = filter.texts.get(id)!;
+    const own = parts.userFilter.rows.find((row) => row.id === id);
     return {
       id,
       label: labelOf(filter, id),
       problem,
-      origin: parts.userFilter.rows.some((row) => row.id === id) ? 'filter' : 'profile',
+      origin: own === undefined ? 'profile' : (own.origin ?? 'filter'),
       ...text,
       hits: nothing,
       enforcedBy: 'engine',
-      removable: parts.userFilter.rows.some((row) => row.id === id),
+      removable: own !== undefined && own.origin === undefined,
     };
   });
   const defaults = [filter.table.defaultInside, filter.table.defaultOutside].map(

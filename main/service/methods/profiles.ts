@@ -10,9 +10,12 @@ import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
+import type { Keyring } from '../keyring/keyring.ts';
 import type { Profile } from '../profile/contract.ts';
+import { withLockdown } from '../profile/lockdown-text.ts';
 import { parseProfile } from '../profile/parse.ts';
-import { importForeignProfile } from './import-profile.ts';
+import { foreignFormat, importForeignProfiles } from './import-profile.ts';
+import { importTarget } from './import-target.ts';
 
 const ending = '.toml';
 
@@ -20,19 +23,36 @@ export class ProfileBook {
   readonly #directory: string;
   readonly #further: ReadonlyMap<string, string>;
   readonly #credentials: CredentialStore;
+  readonly #keyring: Keyring | undefined;
 
   /** `furtherFiles`: profiles that lie elsewhere, e.g. the one of `sealnic gateway FILE`. */
-  constructor(directory: string, furtherFiles: readonly string[], credentials: CredentialStore) {
+  constructor(
+    directory: string,
+    furtherFiles: readonly string[],
+    credentials: CredentialStore,
+    keyring?: Keyring,
+  ) {
     this.#directory = directory;
     this.#further = new Map(furtherFiles.map((path) => [nameOfFile(path), path]));
     this.#credentials = credentials;
+    this.#keyring = keyring;
   }
 
   has(name: string): boolean {
     return this.names().includes(name);
   }
 
+  /** It lies in a file; a vault cannot take its place. */
+  #isFile(name: string): boolean {
+    return this.#fileNames().includes(name);
+  }
+
+  /** Those in files, and those in open vaults. */
   names(): readonly string[] {
+    return [...new Set([...this.#fileNames(), ...(this.#keyring?.profiles().keys() ?? [])])].sort();
+  }
+
+  #fileNames(): readonly string[] {
     let entries: string[] = [];
     try {
       entries = readdirSync(this.#directory);
@@ -53,7 +73,8 @@ export class ProfileBook {
     if (!this.has(name)) {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
     }
-    return readFileSync(this.#path(name), 'utf8');
+    const inVault = this.#isFile(name) ? undefined : this.#keyring?.profiles().get(name);
+    return inVault ?? readFileSync(this.#path(name), 'utf8');
   }
 
   valid(): readonly Profile[] {
@@ -77,6 +98,8 @@ export class ProfileBook {
         authentication: profile.authentication.method,
         state,
         ...(address !== undefined && { gateway: address }),
+        ...(profile.role === 'client' && { whenDown: profile.failClosed.whenDown }),
+        ...(profile.failClosed.lockdown && { lockdown: true }),
       };
     });
   }
@@ -94,44 +117,65 @@ export class ProfileBook {
 
   /** Throws ControlError. The uploads are wiped. */
   async import(
-    { fileName, name, replace }: MethodParameters<'profiles.import'>,
+    { fileName, name, replace, connections }: MethodParameters<'profiles.import'>,
     caller: Caller,
     { content, passphrase }: MethodUploads<'profiles.import'>,
   ): Promise<MethodResult<'profiles.import'>> {
     try {
-      const foreign = !fileName.endsWith(ending) && content[0] === '{'.charCodeAt(0);
-      if (!foreign) {
+      const format = foreignFormat(fileName, content);
+      if (format === undefined) {
         const chosen = name ?? nameOfFile(fileName);
         const text = decode(content);
         parse(text, chosen);
         this.#store(chosen, text, replace);
         return { profiles: [chosen], secrets: [], remarks: [] };
       }
-      const imported = await importForeignProfile(content, name, passphrase);
+      const imported = await importForeignProfiles(format, content, { name, passphrase, connections });
+      const credentials = imported.flatMap((profile) => profile.credentials);
+      const vault = this.#keyring && importTarget(this.#keyring);
       try {
-        this.#mayStore(imported.name, replace);
-        for (const { kind, name: credential, bytes } of imported.credentials) {
-          this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+        for (const profile of imported) this.#mayStore(profile.name, replace);
+        for (const { kind, name: credential, bytes } of credentials) {
+          if (vault === undefined) this.#credentials.put(kind, credential, bytes, { owner: caller.uid });
+          else await vault.put({ kind, name: credential, bytes, owner: caller.uid });
         }
       } catch (error) {
         if (!(error instanceof CredentialError)) throw error;
         throw new ControlError({ code: 'import-unsupported', problem: { problem: error.detail } });
       } finally {
-        for (const { bytes } of imported.credentials) bytes.fill(0);
+        for (const { bytes } of credentials) bytes.fill(0);
       }
-      this.#store(imported.name, imported.text, replace);
-      const secrets = imported.credentials.map((credential) => credential.name);
-      return { profiles: [imported.name], secrets: [...new Set(secrets)], remarks: [...imported.remarks] };
+      for (const profile of imported) this.#store(profile.name, profile.text, replace);
+      const where = vault === undefined || credentials.length === 0 ? [] : [vault.remark];
+      return {
+        profiles: imported.map((profile) => profile.name),
+        secrets: [...new Set(credentials.map((credential) => credential.name))],
+        remarks: [...where, ...imported.flatMap(({ remarks }) => remarks)],
+      };
     } finally {
       content.fill(0);
       passphrase?.fill(0);
     }
   }
 
+  /** Throws ControlError profile-not-found or profile-invalid. */
+  setLockdown(name: string, on: boolean): void {
+    if (this.has(name) && !this.#isFile(name)) throw inVault(name);
+    const text = withLockdown(this.text(name), on);
+    parse(text, name);
+    replaceFile(this.#path(name), text, 0o644);
+  }
+
   /** Throws ControlError profile-not-found. */
   remove(name: string): void {
     if (!this.has(name)) {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
+    }
+    if (!this.#isFile(name)) {
+      throw new ControlError({
+        code: 'import-unsupported',
+        problem: { problem: { code: 'profile-in-vault', name } },
+      });
     }
     unlinkSync(this.#path(name));
   }
@@ -157,6 +201,13 @@ export class ProfileBook {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+function inVault(name: string): ControlError {
+  return new ControlError({
+    code: 'import-unsupported',
+    problem: { problem: { code: 'profile-in-vault', name } },
+  });
 }
 
 function nameOfFile(path: string): string {

@@ -46,15 +46,18 @@ function mayTouch(store: CredentialStore, caller: Caller, name: string, method: 
   throw new ControlError({ code: 'refused', method, right: 'administer', owner: foreign.owner });
 }
 
-function uses({ authentication, peerAuthentication }: Profile, kind: CredentialKind, name: string): boolean {
+/** Whether the profile names it. */
+export function uses({ authentication, peerAuthentication }: Profile, kind: string, name: string): boolean {
   switch (kind) {
     case 'psk':
-      return authentication.method !== 'certificate' && authentication.secret === name;
+      return 'secret' in authentication && authentication.secret === name;
     case 'private-key':
       return authentication.method === 'certificate' && authentication.privateKey === name;
     case 'certificate':
       return authentication.method === 'certificate' && authentication.certificate === name;
     case 'authority':
       return peerAuthentication.authorities.includes(name);
+    default:
+      return false;
   }
 }

@@ -5,7 +5,6 @@ import { formatAddress, formatEndpoint, formatPrefix } from '../../engine/packet
 import { AddressSet } from '../../engine/packet/address-set.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Gateway } from '../connection/gateway.ts';
-import type { CounterSnapshot } from '../data/proxy.ts';
 import { formatIdentity } from '../profile/identity.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { wallClock } from '../wall-clock.ts';
@@ -48,12 +47,17 @@ export function connectionStatus(connection: Connection, tunnel: Tunnel): Connec
       ...childFigures(snapshot),
       ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
       ...(tunnel.state.mtu !== undefined && { mtu: tunnel.state.mtu }),
-      counters: countersOf(tunnel.session?.data.snapshot()),
+      counters: tunnel.session?.traffic.of(connection.association) ?? nothing,
     },
   };
 }
 
-export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatus {
+/** `clients`: those beside it, whose traffic is not the gateway's. */
+export function gatewayStatus(
+  gateway: Gateway,
+  tunnel: Tunnel,
+  clients: readonly Connection[],
+): ConnectionStatus {
   return {
     profile: gateway.profile.name,
     state: gateway.state,
@@ -68,7 +72,7 @@ export function gatewayStatus(gateway: Gateway, tunnel: Tunnel): ConnectionStatu
       protectedPrefixes: tunnel.partOf(gateway.profile.name).share.toPrefixes().map(formatPrefix),
       ...(tunnel.state.interfaceName !== undefined && { interfaceName: tunnel.state.interfaceName }),
       ...(tunnel.state.mtu !== undefined && { mtu: tunnel.state.mtu }),
-      counters: countersOf(tunnel.session?.data.snapshot()),
+      counters: countersOfPeers(tunnel, clients),
       peers: gateway.peers.length,
     },
   };
@@ -85,7 +89,7 @@ function protectedTraffic(
 }
 
 /** What is sealed, and what is shut without being: the gateway leaves it out, or gave no address of its family. */
-function prefixes({ localFamilies, profile }: Connection, tunnel: Tunnel) {
+function prefixes({ agreed: { localFamilies }, profile }: Connection, tunnel: Tunnel) {
   const { share, uncarried } = tunnel.partOf(profile.name);
   const sealed = new AddressSet(
     share
@@ -122,13 +126,18 @@ function childFigures(ike: IkeSnapshot | undefined) {
   };
 }
 
-/** Since the tunnel was opened, over every SA that there has been. */
-function countersOf(snapshot: CounterSnapshot | undefined): Counters {
-  const { totals } = snapshot ?? {};
+const nothing: Counters = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
+
+/** Since the tunnel was opened, of all peers that there have been. */
+function countersOfPeers({ session }: Tunnel, clients: readonly Connection[]): Counters {
+  if (session === undefined) return nothing;
+  const { totals } = session.data.snapshot();
+  const own = clients.map(({ association }) => session.traffic.of(association));
+  const others = (name: keyof Counters) => own.reduce((sum, counters) => sum + counters[name], 0);
   return {
-    packetsIn: totals?.inboundPackets ?? 0,
-    bytesIn: totals?.inboundBytes ?? 0,
-    packetsOut: totals?.outboundPackets ?? 0,
-    bytesOut: totals?.outboundBytes ?? 0,
+    packetsIn: Math.max(0, (totals.inboundPackets ?? 0) - others('packetsIn')),
+    bytesIn: Math.max(0, (totals.inboundBytes ?? 0) - others('bytesIn')),
+    packetsOut: Math.max(0, (totals.outboundPackets ?? 0) - others('packetsOut')),
+    bytesOut: Math.max(0, (totals.outboundBytes ?? 0) - others('bytesOut')),
   };
 }

@@ -4,6 +4,21 @@ import type { EapMethod, EspProposal, IkeProposal } from '../../engine/ike/contr
 import type { FilterRowText } from '../../engine/policy/row.ts';
 import type { Lifetime } from '../../engine/sa/parameters.ts';
 
+/** The key and its certificate are on a smart card. */
+export interface CardAuthentication {
+  readonly method: 'card';
+  readonly slot: '9a' | '9c';
+  /** Distinguished names of the certificate; undefined: any. */
+  readonly subject: string | undefined;
+  readonly issuer: string | undefined;
+  readonly authorities: readonly string[];
+  /** "once": the card stays unlocked as long as it is in. */
+  readonly pin: 'each-time' | 'once';
+  readonly onRemoval: 'disconnect' | 'keep-until-reauthentication';
+  /** How long a connection outlives its card with "keep-until-reauthentication". */
+  readonly keepHours: number;
+}
+
 export interface Profile {
   readonly name: string;
   readonly role: 'client' | 'gateway';
@@ -24,6 +39,7 @@ export interface Profile {
         readonly privateKey: string;
         readonly authorities: readonly string[];
       }
+    | CardAuthentication
     | {
         /** Name and password (RFC 7296 section 2.16); the gateway proves itself by certificate. */
         readonly method: 'eap';

@@ -12,7 +12,6 @@ import {
 import { anyPort, type TrafficSelector } from '../../engine/policy/selector.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
-import type { PrivateKeyType } from '../../keys/credentials/private-key.ts';
 import type { Profile } from './contract.ts';
 import { IdentityTextError, matchesIdentity, parseIdentity } from './identity.ts';
 
@@ -23,7 +22,7 @@ export interface ConnectionParts {
   readonly localAddress: IpAddress | undefined;
   /** With certificates: DER, our own first, and the type of its key. */
   readonly certificates?: readonly Uint8Array[];
-  readonly keyType?: PrivateKeyType;
+  readonly keyType?: Extract<LocalAuthentication, { method: 'certificate' }>['keyType'];
 }
 
 /** How long `up` waits for the first sign of the gateway. */
@@ -124,7 +123,7 @@ function toSelector(addresses: AddressRange): TrafficSelector {
 /** A distinguished name that is the certificate's own goes out as the very bytes of its subject. */
 function localIdentity(profile: Profile, { certificates, localAddress }: ConnectionParts): Identity {
   const stated = profile.local.identity === undefined ? undefined : parseIdentity(profile.local.identity);
-  if (profile.authentication.method === 'certificate') {
+  if (profile.authentication.method !== 'psk') {
     const own = certificates?.[0] && parseCertificate(certificates[0]);
     const subject: Identity | undefined = own && { type: 'distinguished-name', value: own.subject };
     if (subject && (!stated || matchesIdentity(stated, subject))) return subject;
@@ -137,11 +136,14 @@ function localIdentity(profile: Profile, { certificates, localAddress }: Connect
 
 /** Many gateways look at the name in EAP only; where it is no identity of IKE, it goes as a key id. */
 function eapIdentity(name: string): Identity {
+  const keyId: Identity = { type: 'key-id', value: new TextEncoder().encode(name) };
+  // Names of IKE are ASCII (RFC 7296 section 3.5).
+  if (!/^[\x20-\x7e]*$/.test(name)) return keyId;
   try {
     return parseIdentity(name);
   } catch (error) {
     if (!(error instanceof IdentityTextError)) throw error;
-    return { type: 'key-id', value: new TextEncoder().encode(name) };
+    return keyId;
   }
 }
 

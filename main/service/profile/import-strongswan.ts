@@ -1,6 +1,5 @@
 // Profiles of strongSwan's app for Android (.sswan, JSON) as profiles of ours, with the credentials that they bring.
 import { z } from 'zod';
-import { englishOf } from '../../control/english.ts';
 import type { Message } from '../../control/messages.ts';
 import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
@@ -8,48 +7,27 @@ import type { FilterRowText } from '../../engine/policy/row.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
 import { formatCertificates } from '../../keys/credentials/pem.ts';
 import { openPkcs12 } from '../../keys/credentials/pkcs12.ts';
-import { type CredentialKind, systemAuthorities } from '../../keys/credentials/store.ts';
-import type { TextProblem } from '../configuration/problem.ts';
+import { systemAuthorities } from '../../keys/credentials/store.ts';
 import type { Profile } from './contract.ts';
-import { IdentityTextError, parseIdentity } from './identity.ts';
-import { parseProfile, validateProfile } from './parse.ts';
+import {
+  checkedIdentity,
+  checkOwnText,
+  ImportError,
+  type ImportedCredential,
+  type ImportedProfile,
+  nameFrom,
+  takenProposals,
+} from './imported.ts';
+import { parseProfile } from './parse.ts';
 import {
   defaultEspProposals,
   defaultIkeProposals,
   type ProposalReading,
-  ProposalTextError,
   readEspProposals,
   readIkeProposals,
 } from './proposal.ts';
 import { profileNamePattern } from './schema.ts';
 import { formatProfile } from './write.ts';
-
-export interface ImportedProfile {
-  readonly name: string;
-  /** TOML. */
-  readonly text: string;
-  /** To be stored under these names; the bytes of private keys are to be wiped then. */
-  readonly credentials: readonly ImportedCredential[];
-  /** What was left out or decided, and what to do next. */
-  readonly remarks: readonly Message[];
-}
-
-export interface ImportedCredential {
-  readonly kind: CredentialKind;
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-/** The file cannot be taken over; `problem` says why. */
-export class ImportError extends Error {
-  override readonly name = 'ImportError';
-  readonly problem: TextProblem;
-
-  constructor(problem: Message, place: Omit<TextProblem, 'problem'> = {}) {
-    super(englishOf(problem));
-    this.problem = { ...place, problem };
-  }
-}
 
 export interface ImportOptions {
   /** Instead of the one made from the profile's title. */
@@ -77,12 +55,6 @@ export async function importStrongSwan(
   const text = formatProfile(profile);
   checkOwnText(text, name);
   return { name, text, credentials: draft.credentials, remarks: draft.remarks };
-}
-
-/** What came from the file is checked like what a person writes. */
-function checkOwnText(text: string, name: string): void {
-  const [problem] = validateProfile(text, name);
-  if (problem) throw new ImportError(problem.problem, problem.key === undefined ? {} : { key: problem.key });
 }
 
 interface Draft {
@@ -154,13 +126,6 @@ function refuseType(type: string): void {
   });
 }
 
-/** "Büro Zürich" becomes "buro-zurich". */
-function nameFrom(title: string): string {
-  const plain = title.normalize('NFKD').toLowerCase().replace(/\p{M}/gu, '');
-  const slug = plain.replace(/[^a-z0-9_.-]+/g, '-').replace(/^[^a-z0-9]+/, '');
-  return slug.slice(0, 32).replace(/[-_.]+$/, '') || 'imported';
-}
-
 /** The names of the authorities that may vouch for the gateway. */
 async function takeCredentials(draft: Draft, passphrase: Uint8Array | undefined): Promise<string[]> {
   const { name, source, remarks, credentials } = draft;
@@ -212,23 +177,31 @@ function toProfile(draft: Draft, authorities: readonly string[]): Profile {
     name,
   );
   const subnets = prefixes(draft, source['split-tunneling']?.subnets, 'split-tunneling.subnets');
+  const taken = <Proposal>(
+    key: 'ike-proposal' | 'esp-proposal',
+    reader: (text: string, lenient: boolean) => ProposalReading<Proposal>,
+  ) => takenProposals(source[key], key, draft.remarks, reader);
   const mtu = source.mtu;
   const keepalive = source['nat-keepalive'];
   return {
     ...base,
-    gateway: { address, port: source.remote.port ?? 500, identity: identity(source.remote.id, 'remote.id') },
-    local: { identity: identity(source.local?.id, 'local.id') },
+    gateway: {
+      address,
+      port: source.remote.port ?? 500,
+      identity: checkedIdentity(source.remote.id, 'remote.id'),
+    },
+    local: { identity: checkedIdentity(source.local?.id, 'local.id') },
     authentication: authentication(source, name, authorities),
     peerAuthentication: { method: 'certificate', authorities },
     ike: {
       ...base.ike,
-      proposals: proposals(draft, 'ike-proposal', readIkeProposals) ?? defaultIkeProposals,
+      proposals: taken('ike-proposal', readIkeProposals) ?? defaultIkeProposals,
       natKeepaliveSeconds:
         keepalive !== undefined && keepalive >= 1 ? keepalive : base.ike.natKeepaliveSeconds,
     },
     esp: {
       ...base.esp,
-      proposals: proposals(draft, 'esp-proposal', readEspProposals) ?? defaultEspProposals,
+      proposals: taken('esp-proposal', readEspProposals) ?? defaultEspProposals,
     },
     network: {
       ...base.network,
@@ -249,41 +222,6 @@ function authentication(
   if (userName === undefined) throw new ImportError({ code: 'import-keys-wrong', keys: 'local.eap_id' });
   return { method: 'eap', identity: userName, secret: undefined, methods: eapMethods, authorities };
 }
-
-function identity(text: string | undefined, key: string): string | undefined {
-  if (text === undefined || text === '') return undefined;
-  try {
-    parseIdentity(text);
-    return text;
-  } catch (error) {
-    if (!(error instanceof IdentityTextError)) throw error;
-    throw new ImportError(error.problem, { key });
-  }
-}
-
-function proposals<Proposal>(
-  { source, remarks }: Draft,
-  key: 'ike-proposal' | 'esp-proposal',
-  reader: (text: string, lenient: boolean) => ProposalReading<Proposal>,
-): readonly Proposal[] | undefined {
-  const text = source[key];
-  if (text === undefined || text === '') return undefined;
-  try {
-    const { proposals: found, unsupported } = reader(text, true);
-    if (unsupported.length > 0) {
-      remarks.push({ code: 'remark-proposal-parts', key, text, parts: unsupported.join(', ') });
-    }
-    if (found.length <= maximumProposals) return found;
-    remarks.push({ code: 'remark-proposals-cut', key, text, count: found.length, taken: maximumProposals });
-    return found.slice(0, maximumProposals);
-  } catch (error) {
-    if (!(error instanceof ProposalTextError)) throw error;
-    remarks.push({ code: 'remark-proposals-unusable', key, text });
-    return undefined;
-  }
-}
-
-const maximumProposals = 24;
 
 function prefixes({ remarks }: Draft, texts: readonly string[] | undefined, key: string): string[] {
   return (texts ?? []).flatMap((text) => {

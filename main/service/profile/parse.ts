@@ -100,6 +100,10 @@ function toAuthentication(table: ProfileTable['authentication']): Profile['authe
         privateKey: table.private_key ?? table.certificate,
         authorities: table.authorities,
       };
+    case 'card': {
+      const { on_card_removal: onRemoval, keep_hours: keepHours, subject, issuer, ...rest } = table;
+      return { ...rest, subject, issuer, onRemoval, keepHours };
+    }
     case 'eap':
       return {
         method: 'eap',
@@ -131,6 +135,7 @@ function furtherProblems(table: ProfileTable): SchemaProblem[] {
   return [
     ...(table.role === 'client' ? clientProblems(table) : gatewayProblems(table)),
     ...peerProblems(table),
+    ...cardProblems(table),
     ...(table.lockdown && table.when_down === 'bypass'
       ? [{ path: ['lockdown'], problem: { code: 'lockdown-contradicts' } } as const]
       : []),
@@ -165,6 +170,18 @@ function gatewayProblems(table: ProfileTable): SchemaProblem[] {
     const pool = responder?.[key];
     if (pool === undefined || parsePrefix(pool)?.address.family === family) continue;
     problems.push({ path: ['responder', key], problem: { code: 'pool-family-wrong', family } });
+  }
+  return problems;
+}
+
+function cardProblems({ role, authentication }: ProfileTable): SchemaProblem[] {
+  if (authentication.method !== 'card') return [];
+  const problems: SchemaProblem[] = [];
+  if (role === 'gateway') {
+    problems.push({ path: ['authentication', 'method'], problem: { code: 'card-for-clients' } });
+  }
+  if (authentication.slot === '9c' && authentication.pin === 'once') {
+    problems.push({ path: ['authentication', 'pin'], problem: { code: 'pin-once-with-9c' } });
   }
   return problems;
 }

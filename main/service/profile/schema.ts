@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Message } from '../../control/messages.ts';
 import { eapMethods } from '../../engine/ike/contract.ts';
 import { parseAddress, parsePrefix } from '../../engine/packet/address.ts';
+import { encodeName } from '../../keys/credentials/distinguished-name.ts';
 import { filterTables } from '../configuration/filter-row.ts';
 import { problemIssue } from '../configuration/schema-problems.ts';
 import { IdentityTextError, parseIdentity } from './identity.ts';
@@ -75,6 +76,28 @@ const eapAuthentication = z.strictObject({
   authorities: z.array(credentialName).max(64).default([]),
 });
 
+const distinguishedName = z
+  .string()
+  .max(1024)
+  .check((context) => {
+    try {
+      encodeName(context.value);
+    } catch {
+      context.issues.push(problemIssue(context.value, { code: 'name-invalid', text: context.value }));
+    }
+  });
+const cardAuthentication = z.strictObject({
+  method: z.literal('card'),
+  slot: z.enum(['9a', '9c']).default('9a'),
+  /** Of the certificate; left out: any. */
+  subject: distinguishedName.optional(),
+  issuer: distinguishedName.optional(),
+  authorities: z.array(credentialName).max(64).default([]),
+  pin: z.enum(['each-time', 'once']).default('each-time'),
+  on_card_removal: z.enum(['disconnect', 'keep-until-reauthentication']).default('disconnect'),
+  keep_hours: z.number().min(0.1).max(168).default(8),
+});
+
 export const profileSchema = z.strictObject({
   role: z.enum(['client', 'gateway']).default('client'),
   start: z.enum(['immediately', 'on-demand']).default('immediately'),
@@ -103,6 +126,7 @@ export const profileSchema = z.strictObject({
   authentication: z.discriminatedUnion('method', [
     secretAuthentication,
     certificateAuthentication,
+    cardAuthentication,
     eapAuthentication,
   ]),
   peer_authentication: z

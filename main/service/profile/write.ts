@@ -2,7 +2,7 @@
 import { stringify, type TomlTable } from 'smol-toml';
 import { eapMethods } from '../../engine/ike/contract.ts';
 import { toFilterTable } from '../configuration/filter-row.ts';
-import type { Profile } from './contract.ts';
+import type { CardAuthentication, Profile } from './contract.ts';
 import { parseProfile } from './parse.ts';
 import {
   defaultEspProposals,
@@ -85,6 +85,7 @@ function plainest(profile: Profile): Profile {
 
 function authenticationTable({ authentication }: Profile): TableDraft {
   if (authentication.method === 'psk') return { method: 'psk', secret: authentication.secret };
+  if (authentication.method === 'card') return cardTable(authentication);
   if (authentication.method === 'eap') {
     const { identity, secret, methods } = authentication;
     const usual =
@@ -103,6 +104,20 @@ function authenticationTable({ authentication }: Profile): TableDraft {
     certificate,
     private_key: privateKey === certificate ? undefined : privateKey,
     authorities: authorities.length === 0 ? undefined : [...authorities],
+  };
+}
+
+function cardTable(card: CardAuthentication): TableDraft {
+  const { slot, subject, issuer, authorities, pin, onRemoval, keepHours } = card;
+  return {
+    method: 'card',
+    slot: slot === '9a' ? undefined : slot,
+    subject,
+    issuer,
+    authorities: authorities.length === 0 ? undefined : [...authorities],
+    pin: pin === 'each-time' ? undefined : pin,
+    on_card_removal: onRemoval === 'disconnect' ? undefined : onRemoval,
+    keep_hours: keepHours === 8 ? undefined : keepHours,
   };
 }
 

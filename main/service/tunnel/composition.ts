@@ -78,6 +78,10 @@ export function failClosedConfiguration(
     gatewayPorts: [...new Set(gateways.map(({ port }) => port))],
     answersAnyone: contributions.some(({ gatewayRole }) => gatewayRole !== undefined),
     nameServers: resolvers,
+    nameServersForEveryoneUntil: latest(
+      contributions.map(({ nameServersForEveryoneUntil }) => nameServersForEveryoneUntil),
+    ),
+    passages: contributions.flatMap(({ passages }) => passages ?? []),
     virtualAddresses: contributions.flatMap(({ virtualAddresses }) => virtualAddresses.map(formatAddress)),
     allowLocalNetwork: contributions.every(({ allowLocalNetwork }) => allowLocalNetwork),
     allowDhcp: true,
@@ -89,6 +93,11 @@ export function failClosedConfiguration(
     lockdown: lockdownPrefixes(composition),
     tableName: configuration.firewallTable,
   };
+}
+
+function latest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 /** Of the profiles that ask for it alone: the others' block ends with this start of the computer. */

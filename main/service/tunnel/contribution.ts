@@ -4,6 +4,7 @@ import type { Message } from '../../control/messages.ts';
 import type { AddressRange, Endpoint, IpAddress } from '../../engine/packet/address.ts';
 import type { FilterRowText, PolicyAction } from '../../engine/policy/row.ts';
 import type { AssociationId, Encapsulation } from '../../engine/sa/parameters.ts';
+import type { Passage } from '../../host/network.ts';
 
 export interface Contribution {
   /** The profile's name; unique among the contributions. */
@@ -34,6 +35,10 @@ export interface Contribution {
   readonly routed: boolean;
   readonly virtualAddresses: readonly IpAddress[];
   readonly dnsServers: readonly IpAddress[];
+  /** What may be reached beside the tunnel while a captive portal is in the way. */
+  readonly passages?: readonly Passage[] | undefined;
+  /** Seconds since 1970: until then any user may ask the link's name servers. */
+  readonly nameServersForEveryoneUntil?: number | undefined;
   /** Inner packet size, bytes; undefined: whatever fits the link. */
   readonly mtu: number | undefined;
   /** Of a gateway of ours; absent for a client. */

@@ -12,6 +12,7 @@ import type { DataThreadOptions, DataUnderlayOptions, VerdictSample } from '../d
 import type { CounterSnapshot, DataThreadEvents, DataThreadInformation } from '../data/proxy.ts';
 import { KeySetter } from '../keying/key-setter.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
+import { TrafficLedger } from '../keying/traffic-ledger.ts';
 
 /** What the session asks of the data thread; DataThread is one, tests have another. */
 export interface DataThreadControl extends DataPlane {
@@ -55,6 +56,7 @@ export class TunnelSession {
   readonly data: DataThreadControl;
   readonly agreement: Agreement;
   readonly keys: KeySetter;
+  readonly traffic: TrafficLedger;
   readonly #machinery: SessionMachinery;
   readonly #listener: SessionListener;
   #cancelLiveness: (() => void) | undefined;
@@ -81,7 +83,12 @@ export class TunnelSession {
     this.data = data;
     this.#machinery = machinery;
     this.#listener = listener;
-    this.keys = new KeySetter(data, (secret) => secrets.free(secret));
+    this.traffic = new TrafficLedger(() => data.snapshot().associations);
+    this.keys = new KeySetter(
+      data,
+      (secret) => secrets.free(secret),
+      () => this.traffic.update(),
+    );
     const engine = createIkeEngine({
       random: (bytes) => machinery.random(bytes),
       allocateSecret: (length) => secrets.allocate(length),
@@ -133,7 +140,7 @@ export class TunnelSession {
     if (child === undefined) return;
     const { connection, association } = child;
     if (event.type === 'soft-expired') this.agreement.rekeyChild(connection, association, event.spi);
-    else this.agreement.deleteChild(connection, association);
+    else this.agreement.deleteChild(connection, association, event.spi);
   }
 
   /** Valid ESP is proof of life: the IKE engine then need not probe (RFC 7296 section 2.4). */
@@ -142,6 +149,8 @@ export class TunnelSession {
     this.#cancelLiveness = schedule(now() + livenessIntervalMilliseconds, () => {
       const before = this.#heard;
       this.#heard = this.#lastHeard();
+      // An SA that is removed goes on opening what comes late.
+      this.traffic.update();
       for (const [connection, heard] of this.#heard) {
         if (heard > (before.get(connection) ?? 0)) this.agreement.peerAlive(connection);
       }

@@ -21,6 +21,8 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
         name: failure.name,
         problems: failure.problems.map((problem) => problemText(translate, problem)).join('; '),
       });
+    case 'import-choice':
+      return textsOf(translate, 'failure.import-choice', { connections: failure.connections.join(', ') });
     case 'import-unsupported':
       return textsOf(translate, 'failure.import-unsupported', {
         detail: problemText(translate, failure.problem),
@@ -35,9 +37,18 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
         name: failure.name,
         detail: messageText(translate, failure.problem),
       });
+    case 'card-problem':
+      return textsOf(translate, 'failure.card-problem', {
+        problem: translate.text(`cardProblem.${failure.problem}`),
+      });
     case 'prompt-refused':
       return textsOf(translate, 'failure.prompt-refused', {
         problem: translate.text(`promptRefusal.${failure.reason}`),
+      });
+    case 'vault-problem':
+      return textsOf(translate, 'failure.vault-problem', {
+        vault: failure.vault,
+        detail: translate.text(`vaultProblem.${failure.problem}`),
       });
     case 'prompt-cancelled':
     case 'prompt-timed-out':
@@ -67,6 +78,11 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
         ...values,
         seconds: Math.round(failure.milliseconds / 1000),
       });
+    case 'card-failed':
+      return textsOf(translate, 'reason.card-failed', {
+        ...values,
+        problem: translate.text(`cardProblem.${failure.problem}`),
+      });
     case 'peer-authentication-failed':
       return textsOf(translate, 'reason.peer-authentication-failed', {
         ...values,
@@ -82,6 +98,11 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
       return textsOf(translate, 'reason.no-proposal-chosen', {
         ...values,
         layer: failure.layer.toUpperCase(),
+      });
+    case 'vault-problem':
+      return textsOf(translate, 'reason.vault-problem', {
+        ...values,
+        detail: translate.text(`vaultProblem.${failure.problem}`),
       });
     case 'prompt-cancelled':
     case 'prompt-timed-out':

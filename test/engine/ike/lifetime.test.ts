@@ -108,6 +108,28 @@ describe('a deleted child', () => {
   });
 });
 
+describe('a child that is deleted by its SPI', () => {
+  it('goes alone: what has come after it stays', () => {
+    const pair = connected({});
+    const children = () => pair.client.engine.snapshot()[0]!.children;
+    const former = children()[0]!.inboundSpi;
+    pair.client.step({ type: 'rekey-child', connection: 1, association: 1, spi: former }, pair.now);
+    pair.run(5000);
+    const [successor] = children();
+    assert.notEqual(successor!.inboundSpi, former);
+    pair.client.step({ type: 'delete-child', connection: 1, association: 1, spi: former }, pair.now);
+    pair.run(6000);
+    assert.deepEqual(
+      children().map(({ inboundSpi }) => inboundSpi),
+      [successor!.inboundSpi],
+    );
+    const { outboundSpi } = successor!;
+    pair.client.step({ type: 'delete-child', connection: 1, association: 1, spi: outboundSpi }, pair.now);
+    pair.run(7000);
+    assert.equal(pair.client.children.size + pair.gateway.children.size, 0);
+  });
+});
+
 describe('a child that is deleted while it is rekeyed', () => {
   it('goes, and so does its successor', () => {
     const pair = connected({});

@@ -103,6 +103,7 @@ export class InsertedCard {
     this.card = card;
     this.#socket = socket;
     card.reset();
+    socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', () => undefined);
     socket.unref();

@@ -100,6 +100,28 @@ test('protected destinations stay shut before, with and after the adapter', { sk
   });
 });
 
+test('where the last virtual address goes, the routes of what stays are there still', { skip }, async () => {
+  const office = new Office();
+  await office.laptop.during(async () => {
+    const host = office.open();
+    const adapter = openTunnel(office);
+    await host.applyTunnel(tunnel);
+    const [stays] = tunnel.sources;
+    const source = '192.168.5.10';
+    await host.applyTunnel({
+      ...tunnel,
+      addresses: [],
+      routedPrefixes: [stays!.prefix],
+      sources: [{ prefix: stays!.prefix, source }],
+    });
+    const routes = office.laptop.run(`ip route show table ${tunnel.routingTable}`);
+    assert.match(routes, /^10\.1\.0\.0\/16 dev tun7 scope link src 192\.168\.5\.10 metric 64 *$/m);
+    assert.equal(routes.trim().split('\n').length, 1, routes);
+    await host.removeTunnel();
+    adapter.close();
+  });
+});
+
 test('nothing from the protected network, or to the virtual address, comes in by the link', {
   skip,
 }, async () => {

@@ -27,6 +27,7 @@ export type ProfileAuthentication =
       readonly privateKey: string;
       readonly authorities: readonly string[];
     }
+  | { readonly method: 'card'; readonly authorities: readonly string[]; readonly lines?: readonly string[] }
   | {
       readonly method: 'eap';
       readonly identity: string;
@@ -79,6 +80,10 @@ export function gatewayProfileText(
 
 function authenticationLines(authentication: ProfileAuthentication): readonly string[] {
   if (authentication.method === 'psk') return ['method = "psk"', `secret = "${authentication.secret}"`];
+  if (authentication.method === 'card') {
+    const authorities = `authorities = ${JSON.stringify(authentication.authorities)}`;
+    return ['method = "card"', authorities, ...(authentication.lines ?? [])];
+  }
   if (authentication.method === 'eap') {
     const { identity, secret, methods, authorities } = authentication;
     return [

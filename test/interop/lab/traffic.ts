@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Namespace, RunningProcess } from './lab.ts';
 
 const serversScript = fileURLToPath(new URL('scripts/servers.ts', import.meta.url));
-const transferScript = fileURLToPath(new URL('scripts/transfer.ts', import.meta.url));
+export const transferScript = fileURLToPath(new URL('scripts/transfer.ts', import.meta.url));
 const numberedScript = fileURLToPath(new URL('scripts/numbered.py', import.meta.url));
 const python = '/usr/bin/python3';
 const NUMBERED_PORT = 5003;

@@ -31,7 +31,6 @@ describe('cards through pcscd', { skip: cannotRunCards }, () => {
     agreementKeys.privateKey,
     makeAuthority({ keys: agreementKeys, keyUsage: 0x08 }).certificate,
   );
-  const events: CardEvent[] = [];
   let cards: PivCards;
   let inserted: InsertedCard | undefined;
 
@@ -45,7 +44,7 @@ describe('cards through pcscd', { skip: cannotRunCards }, () => {
         return () => clearTimeout(timer);
       },
     });
-    cards.onEvent((event) => events.push(event));
+    cards.start();
     await lab.start();
   });
   after(async () => {

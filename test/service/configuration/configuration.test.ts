@@ -29,11 +29,16 @@ test('an empty file gives every default', () => {
     logLevel: 'info',
     controlGroup: 'sealnic',
     promptTimeoutMilliseconds: 120_000,
+    cards: true,
     interfaceName: 'sealnic0',
     mark: 0x5ea1,
     routingTable: 0x5ea1,
     rulePriority: 1225,
     firewallTable: 'sealnic',
+    portalQuestions: [
+      { url: 'http://nmcheck.gnome.org/check_network_status.txt', text: 'NetworkManager is online' },
+      { url: 'http://detectportal.firefox.com/success.txt', text: 'success' },
+    ],
     ports: { ike: 500, natTraversal: 4500, local: 0 },
   });
 });
@@ -135,4 +140,13 @@ test('the option goes before the variable, the variable before the default; only
     /none\.toml: cannot be read \(ENOENT\)/,
   );
   assert.throws(() => loadConfiguration(directory, {}), /EISDIR/);
+});
+
+test('captive portals: not looked for where that is switched off, and only over plain HTTP', () => {
+  const read = (text: string) => parseConfiguration(`[captive_portal]\n${text}`).portalQuestions;
+  assert.deepEqual(read('detect = false'), []);
+  const own = [{ url: 'http://192.0.2.80/check' }];
+  assert.deepEqual(read('questions = [{ url = "http://192.0.2.80/check" }]'), own);
+  assert.throws(() => read('questions = [{ url = "https://192.0.2.80/check" }]'), InvalidFileError);
+  assert.throws(() => read('questions = [{ url = "nonsense" }]'), InvalidFileError);
 });

@@ -97,7 +97,8 @@ test('a child that is deleted is agreed anew when a packet asks for it', async (
   const connection = await connect(office);
   const { terminal, clock } = office;
   const ike = connection.ikeConnection!;
-  terminal.tunnel.session!.agreement.deleteChild(ike, connection.association);
+  const [spi] = terminal.thread.outbound.keys();
+  terminal.tunnel.session!.agreement.deleteChild(ike, connection.association, spi!);
   await clock.advance(100);
   assert.equal(terminal.thread.outbound.size, 0);
   assert.equal(connection.model.state, 'connected');

@@ -41,7 +41,7 @@ test('many terminals: each has an address, an association and a row of its own',
   const { table, peers } = office.gateway.thread;
   assert.equal(table.rows.filter(({ action }) => action === 'PROTECT').length, 3);
   assert.equal(peers.size, 3);
-  assert.equal(gatewayStatus(gateway, office.gateway.tunnel).details?.peers, 3);
+  assert.equal(gatewayStatus(gateway, office.gateway.tunnel, []).details?.peers, 3);
   await services[1]!.connections.down('office');
   await office.clock.advance(100);
   assert.equal(gateway.peers.length, 2);

@@ -188,3 +188,47 @@ test('a connection on demand whose adapter dies is prepared anew', () => {
   assert.equal(model.phase, 'preparing');
   assert.ok(effects.includes('prepare'));
 });
+
+test('a card that is taken out ends it at once, and only somebody brings it back', () => {
+  const pulled = walk([...connect, { type: 'card-removed' }], persistent);
+  assert.deepEqual(
+    [pulled.model.state, pulled.model.phase, pulled.model.why?.code],
+    ['failed', 'stopped', 'card-removed'],
+  );
+  assert.equal(pulled.effects.filter((effect) => effect === 'release-ike').length, 1);
+  for (const event of ['traffic', 'network-changed'] as const) {
+    const after = walk([{ type: event }], { ...onDemand, keepTrying: true }, pulled.model);
+    assert.equal(after.model.phase, 'stopped');
+    assert.ok(!after.effects.includes('agree'));
+  }
+  const back = walk(
+    [{ type: 'retry' }, { type: 'prepared' }, { type: 'established' }, { type: 'configured' }],
+    persistent,
+    pulled.model,
+  );
+  assert.equal(back.model.state, 'connected');
+});
+
+test('a prompt that was cancelled is not opened again by itself, even after a success', () => {
+  const lost: ConnectionEvent[] = [...connect, { type: 'closed', reason: { code: 'dead-peer' } }];
+  const asked: ConnectionEvent[] = [
+    { type: 'prepared' },
+    { type: 'closed', reason: { code: 'prompt-cancelled', kind: 'pin' } },
+  ];
+  assert.equal(walk([...lost, ...asked], persistent).model.phase, 'stopped');
+});
+
+test('a refused name or password is not tried again by itself, even after a success', () => {
+  for (const problem of ['wrong-password', 'account-disabled', 'password-expired'] as const) {
+    const { model } = walk(
+      [
+        ...connect,
+        { type: 'closed', reason: { code: 'dead-peer' } },
+        { type: 'prepared' },
+        { type: 'closed', reason: { code: 'authentication-failed', problem } },
+      ],
+      persistent,
+    );
+    assert.deepEqual([model.state, model.phase], ['failed', 'stopped'], problem);
+  }
+});

@@ -29,6 +29,7 @@ import type { DataThreadOptions } from '../../../main/service/data/messages.ts';
 import type { DataThreadEvents } from '../../../main/service/data/proxy.ts';
 import { UserFilter } from '../../../main/service/filter/user-filter.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
+import type { PortalFinding } from '../../../main/service/portal-check.ts';
 import type { Profile } from '../../../main/service/profile/contract.ts';
 import { parseProfile } from '../../../main/service/profile/parse.ts';
 import type { DataThreadControl } from '../../../main/service/tunnel/session.ts';
@@ -136,11 +137,12 @@ export class MemoryDataThread extends EventEmitter<DataThreadEvents> implements 
     this.#secrets = secrets;
     const localPorts = options.underlays.map(({ port }) => (port === 0 ? 40_000 : port));
     for (const port of localPorts) wire.attach(formatEndpoint({ address, port }), this);
+    const carrying = localPorts[options.underlays.findIndex(({ plainIke }) => !plainIke)]!;
     this.information = {
       interfaceName: options.adapter.name,
       interfaceIndex: 7,
-      localPort4: localPorts[0]!,
-      localPort6: localPorts[0]!,
+      localPort4: carrying,
+      localPort6: carrying,
       localPorts,
       superPackets: false,
       backend: 'none',
@@ -240,6 +242,9 @@ export interface TestService {
   resolve: (name: string) => Promise<readonly IpAddress[]>;
   /** The next opening of an adapter fails with that. */
   openFailure: Error | undefined;
+  /** What whoever asks for a captive portal finds, and how often somebody asked. */
+  portal: PortalFinding;
+  portalQuestions: number;
 }
 
 export interface Office {
@@ -346,6 +351,13 @@ function startService(parts: {
     now: () => clock.now,
     schedule,
     log: (_level, text) => log.push(text),
+    portalSearch: {
+      questions: [{ url: 'http://detect.test/', text: 'success' }],
+      ask: () => {
+        service.portalQuestions += 1;
+        return Promise.resolve(service.portal);
+      },
+    },
   });
   const service: TestService = {
     host,
@@ -362,6 +374,8 @@ function startService(parts: {
     },
     resolve: async (name) => [parseAddress(name) ?? parseAddress(gatewayAddress)!],
     openFailure: undefined,
+    portal: { kind: 'silent' },
+    portalQuestions: 0,
   };
   return service;
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { polkitAllows } from '../../../main/service/endpoint/polkit.ts';
+import { polkitAllows, polkitStanding } from '../../../main/service/endpoint/polkit.ts';
 
 const peer = { pid: 4711, uid: 1000, gid: 1000, groups: [], startTime: '987654' };
 const { signal } = new AbortController();
@@ -21,6 +21,19 @@ test('its exit code decides, and it is asked about this process of this user', a
       writeFileSync(program, `#!/bin/sh\nexit ${exitCode}\n`, { mode: 0o755 });
       assert.equal(await polkitAllows(peer, signal, program), false, String(exitCode));
     }
+  });
+});
+
+test('what it would say is asked without anybody being asked', async () => {
+  await withProgram(async (program, directory) => {
+    const answers = { 0: 'yes', 1: 'no', 2: 'after-asking', 3: 'no', 127: 'no' };
+    for (const [exitCode, answer] of Object.entries(answers)) {
+      const script = `#!/bin/sh\necho "$@" > ${directory}/asked\nexit ${exitCode}\n`;
+      writeFileSync(program, script, { mode: 0o755 });
+      assert.equal(await polkitStanding(peer, signal, program), answer);
+    }
+    assert.doesNotMatch(readFileSync(join(directory, 'asked'), 'utf8'), /interaction/);
+    assert.equal(await polkitStanding(peer, signal, '/nonexistent/pkcheck'), 'no');
   });
 });
 

@@ -10,6 +10,7 @@ import { type MethodName, methods } from '../../../main/control/schema.ts';
 import { type Peer, type RightsSources, rightsFrom } from '../../../main/service/endpoint/rights.ts';
 import { hasActiveLocalSession } from '../../../main/service/endpoint/session.ts';
 import { connectedStatus, FakeService, runFake, statusOf } from '../../control/fake-service.ts';
+import { keyExamples } from '../../control/key-examples.ts';
 
 const alice = 1000;
 const bob = 1001;
@@ -150,7 +151,12 @@ test('a connection belongs to whoever opened it', async () => {
   const other = await fake.connect();
   uid.now = alice;
   const owner = await fake.connect();
-  for (const method of ['connection.down', 'connection.retry', 'connection.measure'] as const) {
+  for (const method of [
+    'connection.down',
+    'connection.retry',
+    'connection.measure',
+    'connection.allowPortal',
+  ] as const) {
     assert.deepEqual(await failureOf(other.call(method, { profile: 'office' })), {
       code: 'refused',
       method,
@@ -287,9 +293,11 @@ function exampleOf(name: MethodName): object {
     'connection.down': { profile: 'office' },
     'connection.retry': { profile: 'office' },
     'connection.measure': { profile: 'office' },
+    'connection.allowPortal': { profile: 'office' },
     'profiles.show': { profile: 'office' },
     'profiles.import': { fileName: 'a', replace: false },
     'profiles.validate': { fileName: 'a' },
+    'profiles.lockdown': { profile: 'office', on: true },
     'profiles.remove': { profile: 'office' },
     'filter.add': { row: { source: 'any', destination: 'any', protocol: 'any', action: 'BYPASS' } },
     'filter.replace': {
@@ -303,6 +311,18 @@ function exampleOf(name: MethodName): object {
     'sa.delete': { spi: 'c0ffee01' },
     'secrets.put': { name: 'x', kind: 'psk' },
     'secrets.remove': { name: 'x' },
+    ...keyExamples(),
+    'card.test': { slot: '9a' },
+    'card.setup': {
+      slot: '9a',
+      algorithm: 'ecc-p256',
+      subject: 'CN=alice',
+      names: [],
+      kind: 'request',
+      days: 365,
+      replace: false,
+    },
+    'card.put-certificate': { slot: '9a', replace: false },
     'prompts.answer': { id: 'prompt-1' },
     'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },

@@ -29,7 +29,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function upload(fileName: string, content: string, options: { name?: string; replace?: boolean } = {}) {
+function upload(
+  fileName: string,
+  content: string,
+  options: { name?: string; replace?: boolean; connections?: 'all' | string[] } = {},
+) {
   const bytes = Buffer.from(content);
   const done = book.import({ fileName, replace: false, ...options }, caller, {
     content: bytes,
@@ -140,4 +144,49 @@ test('a foreign file brings its credentials, which belong to whoever imported th
     assert.equal(error.failure.code, 'import-unsupported');
     return true;
   });
+});
+
+test('of a swanctl.conf with several connections one is chosen, or all; its secrets go into the store', async () => {
+  const connection = 'remote_addrs = 192.0.2.1\n local { auth = psk }\n remote { auth = psk\n id = gw }';
+  const file = `connections { a { ${connection} }\n b { ${connection} } }\nsecrets { ike { secret = "top secret" } }`;
+  const asked = upload('swanctl.conf', file);
+  await assert.rejects(asked.done, { failure: { code: 'import-choice', connections: ['a', 'b'] } });
+  assert.ok(
+    asked.bytes.every((byte) => byte === 0),
+    'the upload is wiped',
+  );
+  assert.deepEqual(book.names(), []);
+  const one = await upload('swanctl.conf', file, { connections: ['b'], name: 'home' }).done;
+  assert.deepEqual([one.profiles, one.secrets], [['home'], ['home']]);
+  const all = await upload('settings', file, { connections: 'all' }).done;
+  assert.deepEqual(
+    [all.profiles, all.secrets],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  );
+  assert.deepEqual(
+    credentials.list().map(({ kind, name, owner }) => `${kind} ${name} ${owner}`),
+    ['psk a 1000', 'psk b 1000', 'psk home 1000'],
+  );
+  for (const name of book.names()) assert.doesNotMatch(book.text(name), /top secret/);
+  await assert.rejects(upload('x.conf', 'connections {\n a {').done, {
+    failure: {
+      code: 'import-unsupported',
+      problem: { line: 2, problem: { code: 'settings-brace-missing' } },
+    },
+  });
+});
+
+test('lockdown is switched in the file and listed', async () => {
+  await upload('office.toml', `# mine\n${text}`).done;
+  const lockdownOf = () => book.list(() => 'disconnected')[0]?.lockdown;
+  assert.equal(lockdownOf(), undefined);
+  book.setLockdown('office', true);
+  assert.equal(lockdownOf(), true);
+  assert.match(book.text('office'), /^# mine\nlockdown = true\n/);
+  book.setLockdown('office', false);
+  assert.equal(lockdownOf(), undefined);
+  assert.throws(() => book.setLockdown('nowhere', true), /profile-not-found/);
 });

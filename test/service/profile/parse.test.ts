@@ -242,7 +242,7 @@ action = "ALLOW"
 test('what is missing is told at the table that lacks it', () => {
   assert.deepEqual(problemsOf(''), ['office.toml: authentication: is missing']);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "password"\n'), [
-    'office.toml:2:1: authentication.method: should be one of "psk", "certificate", "eap", not "password"',
+    'office.toml:2:1: authentication.method: should be one of "psk", "certificate", "card", "eap", not "password"',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nmethod = "psk"\n'), [
     'office.toml:1:2: authentication.secret: is missing',
@@ -251,7 +251,7 @@ test('what is missing is told at the table that lacks it', () => {
     'office.toml:1:2: gateway.address: is missing: the name or address of the gateway',
   ]);
   assert.deepEqual(problemsOf('[authentication]\nsecret = "x"\n'), [
-    'office.toml:1:2: authentication.method: is missing; it may be one of "psk", "certificate", "eap"',
+    'office.toml:1:2: authentication.method: is missing; it may be one of "psk", "certificate", "card", "eap"',
   ]);
 });
 

@@ -1,24 +1,26 @@
-// The recovery code: 160 random bits as eight groups of five characters, the last of each a check over its group, so
-// that a mistyped group is named before anything is tried.
+// The recovery code of a vault: 160 random bits as eight groups of five characters, the last of each a check over its
+// group, so that a mistyped group is named before anything is tried. The client makes it and shows it once: the service
+// gets the bits and never gives them out.
 import { randomFillSync } from 'node:crypto';
-import type { LockedMemory } from './memory.ts';
-import { VaultError } from './vault-error.ts';
+
+/** What was typed is no recovery code; the message says why, for a person. */
+export class RecoveryCodeError extends Error {
+  override readonly name = 'RecoveryCodeError';
+}
 
 /** Crockford's base 32: no I, L, O, U. */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const groups = 8;
 export const recoverySecretBytes = 20;
 
-/** Fresh random bits in locked memory, which the caller frees. */
-export function makeRecoverySecret(memory: LockedMemory): Uint8Array {
-  const secret = memory.allocate(recoverySecretBytes);
-  randomFillSync(secret);
-  return secret;
+/** Fresh random bits, which the caller wipes. */
+export function makeRecoverySecret(): Buffer {
+  return randomFillSync(ownBuffer(recoverySecretBytes));
 }
 
-/** As it is shown, once: "0000Y-…", in ASCII, in locked memory. */
-export function formatRecoveryCode(memory: LockedMemory, secret: Uint8Array): Uint8Array {
-  const code = memory.allocate(groups * 6 - 1);
+/** As it is shown, once: "0000Y-…", in ASCII; the caller wipes it. */
+export function formatRecoveryCode(secret: Uint8Array): Buffer {
+  const code = ownBuffer(groups * 6 - 1);
   for (let group = 0; group < groups; group++) {
     const bits = bitsOf(secret, group);
     const at = group * 6;
@@ -31,10 +33,10 @@ export function formatRecoveryCode(memory: LockedMemory, secret: Uint8Array): Ui
   return code;
 }
 
-/** Reads what was typed, whatever its case and separators. Throws VaultError wrong-secret, naming the group. */
-export function readRecoveryCode(memory: LockedMemory, typed: Uint8Array): Uint8Array {
-  const digits = memory.allocate(groups * 5);
-  const secret = memory.allocate(recoverySecretBytes);
+/** Reads what was typed, whatever its case and separators; the caller wipes the bits. Throws RecoveryCodeError. */
+export function readRecoveryCode(typed: Uint8Array): Buffer {
+  const digits = ownBuffer(groups * 5);
+  const secret = ownBuffer(recoverySecretBytes);
   try {
     let count = 0;
     for (const byte of typed) {
@@ -52,15 +54,20 @@ export function readRecoveryCode(memory: LockedMemory, typed: Uint8Array): Uint8
     }
     return secret;
   } catch (error) {
-    memory.free(secret);
+    secret.fill(0);
     throw error;
   } finally {
-    memory.free(digits);
+    digits.fill(0);
   }
 }
 
-function wrong(why: string): VaultError {
-  return new VaultError('wrong-secret', `That is no recovery code: ${why}.`);
+function wrong(why: string): RecoveryCodeError {
+  return new RecoveryCodeError(`That is no recovery code: ${why}.`);
+}
+
+/** Memory of its own, outside of Node's pool. */
+function ownBuffer(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
 }
 
 /** Differs for neighbouring groups, so that swapped ones are seen; every single wrong character changes it. */
