@@ -6,6 +6,7 @@ import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
 import { addAssociationCommands } from './commands/associations.ts';
 import { addCaptureCommand } from './commands/capture.ts';
+import { addCardCommands } from './commands/card.ts';
 import { AdvisedError, addConnectionCommands, UpError } from './commands/connection.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addFilterCommands } from './commands/filter.ts';
@@ -80,6 +81,7 @@ function makeProgram(world: World, run: Runner): Command {
   addVaultCommands(program, run);
   addKeyCommands(program, run);
   addPromptCommands(program, run);
+  addCardCommands(program, run);
   addCaptureCommand(program, run);
   addDoctorCommand(program, run);
   addLogCommand(program, run);

@@ -9,6 +9,7 @@ import type {
 } from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import type { PromptKind } from '../control/prompt-values.ts';
+import { cardWords } from './card-words.ts';
 import { conflictWords } from './conflict-words.ts';
 
 export interface Words {
@@ -176,6 +177,8 @@ export function wordsOf(failure: ControlFailure): Words {
     case 'prompt-timed-out':
       return { what: `The ${promptWords[failure.kind]} was not given in time.`, next: 'Try again.' };
 
+    case 'card-problem':
+      return cardWords(failure.problem, failure.detail, failure.triesLeft);
     case 'no-service':
       return failure.detail === 'EACCES'
         ? { what: `The service's socket ${failure.path} may not be opened.`, next: 'Check its permissions.' }
@@ -313,7 +316,7 @@ export function connectionWords(profile: string, failure: Failure): Words {
     case 'card-failed':
       return {
         what: `The card could not be used for "${profile}": ${failure.detail}.`,
-        next: 'See: sealnic card status',
+        next: cardWords(failure.problem, failure.detail, undefined).next ?? 'See: sealnic card status',
       };
     case 'name-not-resolved':
       return {

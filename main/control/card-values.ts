@@ -6,6 +6,38 @@ export const cardReaderStates = ['no-library', 'no-service', 'no-reader', 'ready
 export const cardPurposes = ['authentication', 'signature', 'key-management', 'card-authentication'] as const;
 export const cardAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ecc-p256', 'ecc-p384'] as const;
 
+/** CardProblem of main/keys/card/contract.ts. */
+export const cardProblemCodes = [
+  'no-library',
+  'no-service',
+  'no-reader',
+  'no-card',
+  'card-removed',
+  'unknown-card',
+  'several-cards',
+  'pin-needed',
+  'pin-wrong',
+  'pin-blocked',
+  'last-try',
+  'pin-invalid',
+  'puk-wrong',
+  'puk-blocked',
+  'management-key-wrong',
+  'no-key',
+  'no-certificate',
+  'key-unsuitable',
+  'key-mismatch',
+  'certificate-invalid',
+  'slot-in-use',
+  'card-full',
+  'busy',
+  'cancelled',
+  'not-supported',
+  'bad-answer',
+  'refused',
+] as const;
+export type CardProblemCode = (typeof cardProblemCodes)[number];
+
 /** Part of the status. */
 export const cardSummarySchema = z.object({
   state: z.enum(cardReaderStates),
@@ -36,7 +68,7 @@ export const cardStatusSchema = z.object({
     }),
   ),
   /** Why it cannot be used, and a sentence. */
-  problem: z.string().optional(),
+  problem: z.enum(cardProblemCodes).optional(),
   detail: z.string().optional(),
 });
 export type CardStatus = z.infer<typeof cardStatusSchema>;

@@ -1,6 +1,7 @@
 // Why something failed, as a code with its parameters. Clients put words to it (main/cli/words.ts); nothing else
 // crosses the control endpoint as an error.
 import { z } from 'zod';
+import { cardProblemCodes } from './card-values.ts';
 import { messageSchema } from './messages.ts';
 import { promptKinds } from './prompt-values.ts';
 import { vaultProblems } from './vault-values.ts';
@@ -94,7 +95,7 @@ export const failureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('card-removed') }),
   /** The PIN is blocked. */
   z.object({ code: z.literal('card-blocked') }),
-  z.object({ code: z.literal('card-failed'), problem: z.string().max(64), detail: z.string() }),
+  z.object({ code: z.literal('card-failed'), problem: z.enum(cardProblemCodes), detail: z.string() }),
 
   z.object({ code: z.literal('name-not-resolved'), name: z.string() }),
   /** The computer has no route to the gateway. */
@@ -222,6 +223,13 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('prompt-cancelled'), kind: z.enum(promptKinds) }),
   z.object({ code: z.literal('prompt-timed-out'), kind: z.enum(promptKinds) }),
 
+  z.object({
+    code: z.literal('card-problem'),
+    problem: z.enum(cardProblemCodes),
+    detail: z.string(),
+    triesLeft: z.number().int().optional(),
+  }),
+
   /** Made by the client itself. */
   z.object({ code: z.literal('no-service'), path: z.string(), detail: z.string() }),
   z.object({ code: z.literal('connection-lost'), path: z.string() }),
@@ -255,6 +263,7 @@ export function exitCodeOf(failure: ControlFailure): ExitCode {
       return exitCodes.refused;
     case 'prompt-refused':
       return failure.reason === 'not-yours' ? exitCodes.refused : exitCodes.failed;
+    case 'card-problem':
     case 'prompt-cancelled':
     case 'prompt-timed-out':
     case 'vault-locked':

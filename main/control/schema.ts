@@ -1,6 +1,7 @@
 // The control endpoint's contract in one place: every method with its right, parameters, uploads and result, and every
 // notification. The types of both sides are derived from it (service-api.ts, client.ts).
 import { z } from 'zod';
+import { cardMethods } from './card-methods.ts';
 import { diagnosticsMethods } from './diagnostics-methods.ts';
 import type { Right } from './failure.ts';
 import { profileProblemSchema } from './failure.ts';
@@ -186,6 +187,7 @@ export const methods = {
 
   ...filterMethods,
   ...promptMethods,
+  ...cardMethods,
 
   /** The packets come as binary frames of pcapng on `stream`, until capture.stop or capture.ended. */
   'capture.start': {

@@ -19,6 +19,7 @@ import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
 import { CardKeys, type UnlockedKey } from './cards/card-keys.ts';
+import { CardSetup } from './cards/card-setup.ts';
 import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
@@ -211,6 +212,7 @@ function compose(
     prompts,
     cards,
     cardKeys,
+    cardSetup: new CardSetup({ cards, cardKeys, prompts, secrets }),
   };
   return { parts, wanted, clock };
 }

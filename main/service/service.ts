@@ -7,6 +7,7 @@ import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
 import type { CardKeys } from './cards/card-keys.ts';
+import type { CardSetup } from './cards/card-setup.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
 import type { ConnectionManager } from './connection/manager.ts';
@@ -14,7 +15,7 @@ import type { UserFilter } from './filter/user-filter.ts';
 import type { Keyring } from './keyring/keyring.ts';
 import type { LogRing } from './log-ring.ts';
 import { deleteAssociation, listAssociations, rekeyAssociation } from './methods/associations.ts';
-import { cardSummary } from './methods/cards.ts';
+import { cardHandlers, cardSummary } from './methods/cards.ts';
 import { checkComputer, repairComputer } from './methods/doctor.ts';
 import { explain, listFilter } from './methods/filter.ts';
 import { addRow, moveRow, removeRow, replaceRow } from './methods/filter-change.ts';
@@ -44,6 +45,7 @@ export interface ServiceParts {
   readonly prompts: Prompts;
   readonly cards: Cards;
   readonly cardKeys: CardKeys;
+  readonly cardSetup: CardSetup;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -187,6 +189,7 @@ function createMethods(parts: ServiceParts): ServiceMethods {
 
     ...keyHandlers({ keyring: parts.keyring, store: credentials, validProfiles: () => profiles.valid() }),
     ...promptHandlers(parts.prompts),
+    ...cardHandlers(parts),
 
     'doctor.check': async () => ({ findings: await checkComputer(host, tunnel) }),
     'doctor.repair': () => repairComputer(host, tunnel, connections),

@@ -102,6 +102,7 @@ const controlFailures: {
   ],
   'keychain-unusable': [{ code: 'keychain-unusable', detail: 'It is locked' }, 1],
   'prompt-not-found': [{ code: 'prompt-not-found' }, 1],
+  'card-problem': [{ code: 'card-problem', problem: 'pin-blocked', detail: 'x' }, 5],
   'prompt-refused': [{ code: 'prompt-refused', reason: 'not-yours' }, 4],
   'prompt-cancelled': [{ code: 'prompt-cancelled', kind: 'passphrase' }, 5],
   'prompt-timed-out': [{ code: 'prompt-timed-out', kind: 'puk' }, 5],

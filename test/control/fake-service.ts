@@ -304,6 +304,12 @@ export class FakeService implements ServiceApi {
       'prompts.list': () => ({ prompts: this.status.prompts }),
       'prompts.answer': empty,
       'prompts.cancel': empty,
+      'card.status': () => ({ state: 'no-reader', readers: [], cards: [] }),
+      'card.test': () => ({ subject: 'CN=alice', algorithm: 'ecc-p256', milliseconds: 90 }),
+      'card.change-pin': empty,
+      'card.unblock': empty,
+      'card.setup': () => ({ made: true, algorithm: 'ecc-p256', pem: '' }),
+      'card.put-certificate': () => ({ subject: 'CN=alice' }),
       'doctor.check': () => ({
         findings: [
           { code: 'adapter', severity: 'good', message: { code: 'tun-device-works' }, repairable: false },

@@ -1,13 +1,14 @@
 // The certificate and its key on a smart card: strongSwan on the other side, a real pcscd, and a card that comes and goes.
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type ControlClient, connectToService } from '../../main/control/client.ts';
 import type { Prompt } from '../../main/control/prompt-values.ts';
 import type { ConnectionStatus, Status } from '../../main/control/values.ts';
 import { CardLab, cannotRunCards, type InsertedCard } from '../fakes/card/pcscd.ts';
-import { VirtualCard } from '../fakes/card/virtual-card.ts';
+import { defaultManagementKey, VirtualCard } from '../fakes/card/virtual-card.ts';
 import { CertificateAuthority, type KeyKind } from './lab/certificates.ts';
 import { until } from './lab/command.ts';
 import { clientIdentity, gatewayIdentity } from './lab/gateway.ts';
@@ -191,6 +192,50 @@ describe('a smart card with strongSwan', { skip: skipUnless() || cannotRunCards 
     await ping(stage.office.terminal, stage.office.hostAddress);
     await stage.client.down('office');
     inserted.remove();
+    await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
+  });
+
+  test('a blank card: a key, a request that the authority signs, its certificate, a connection', async () => {
+    const blank = new VirtualCard({ identifier: 'none' });
+    inserted = await readers.insert(blank);
+    await seen();
+    const managementKey = defaultManagementKey.toString('hex');
+    const file = (name: string) => join(stage.office.lab.directory, name);
+    const setup = ['card', 'setup', '--subject', 'O=Office, CN=laptop', '--name', clientIdentity];
+    const given = `${managementKey}\n123456\n`;
+    await stage.client.run([...setup, '--request', file('laptop.csr'), '--secret-stdin'], given);
+    writeFileSync(file('laptop.pem'), await authority.sign(file('laptop.csr')));
+    await stage.client.run(['card', 'put-certificate', file('laptop.pem'), '--secret-stdin'], managementKey);
+    const told = JSON.parse(await stage.client.run(['card', 'status', '--json']));
+    assert.match(told.cards[0].keys[0].subject, /CN=laptop/);
+    assert.match(told.cards[0].keys[0].issuer, /CN=Office CA/);
+    await stage.client.run(['up', 'office', '--secret-stdin'], '123456\n');
+    await ping(stage.office.terminal, stage.office.hostAddress);
+    await stage.client.down('office');
+
+    const again = await stage.client.attempt([...setup, '--secret-stdin'], given);
+    assert.equal(again.code, 5);
+    assert.match(again.stderr, /slot holds a certificate already/);
+    const key = blank.keys.get(0x9a);
+    await stage.client.run([...setup, '--replace', '--secret-stdin'], given);
+    assert.notEqual(blank.keys.get(0x9a), key);
+    assert.match(
+      await stage.client.run(['card', 'test', '--secret-stdin'], '123456\n'),
+      /the certificate confirms/,
+    );
+  });
+
+  test('PINs: changed, wrong, blocked, unblocked; all of it said', async () => {
+    await stage.client.run(['card', 'change-pin', '--secret-stdin'], '654321\n123456\n');
+    const wrong = await stage.client.attempt(['card', 'test', '--secret-stdin'], '123456\n');
+    assert.equal(wrong.code, 5);
+    assert.match(await stage.client.run(['card', 'status']), /PIN: 2 tries left/);
+    inserted!.card.pin.tries = 0;
+    const blocked = await stage.client.attempt(['card', 'test', '--secret-stdin'], '654321\n');
+    assert.match(blocked.stderr, /PIN of the card is blocked.*\n.*card unblock/);
+    await stage.client.run(['card', 'unblock', '--secret-stdin'], '123456\n12345678\n');
+    await stage.client.run(['card', 'test', '--secret-stdin'], '123456\n');
+    inserted!.remove();
     await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
   });
 

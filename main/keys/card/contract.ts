@@ -98,6 +98,8 @@ export interface Cards {
   /** Begins to look for cards. */
   start(): void;
   readonly state: CardReaderState;
+  /** Names of the readers. */
+  readonly readers: readonly string[];
   /** Those that are in. */
   readonly cards: readonly CardDescription[];
   /** Events come after `cards` and `state` have changed. */
@@ -189,6 +191,7 @@ export const cardProblems = [
   'card-removed',
   /** What is in is no card that this provider can speak to. */
   'unknown-card',
+  'several-cards',
   'pin-needed',
   'pin-wrong',
   'pin-blocked',
@@ -203,6 +206,11 @@ export const cardProblems = [
   'no-certificate',
   /** The key cannot do what was asked: an algorithm, a size, a curve. */
   'key-unsuitable',
+  /** A certificate or signature of another key. */
+  'key-mismatch',
+  'certificate-invalid',
+  /** Nothing is replaced unasked. */
+  'slot-in-use',
   'card-full',
   /** Another program holds the card for itself. */
   'busy',

@@ -207,8 +207,11 @@ export class PivCards implements Cards {
     administration: CardAdministration,
   ): Promise<Uint8Array> {
     const managementKey = this.#managementKey(administration);
+    const { reader, slot } = this.#card(card);
     const key = await this.#work(card, { type: 'generate-key', purpose, algorithm, managementKey });
-    this.#made.set(`${card} ${purpose}`, algorithm);
+    // A card without an identifier has got one.
+    await this.#read(reader, slot);
+    this.#made.set(`${slot.card?.id ?? card} ${purpose}`, algorithm);
     return bytesOf(key);
   }
 

@@ -1,9 +1,41 @@
-// What the service tells about cards, in the words of the control endpoint.
+// `card …` and what the service tells about cards, in the words of the control endpoint.
+import type { cardMethods } from '../../control/card-methods.ts';
 import type { CardStatus, CardSummary } from '../../control/card-values.ts';
+import type { ServiceMethods } from '../../control/service-api.ts';
 import type { CardDescription, Cards } from '../../keys/card/contract.ts';
 import { slotName } from '../../keys/card/piv.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
 import { formatName } from '../../keys/credentials/distinguished-name.ts';
+import type { CardSetup } from '../cards/card-setup.ts';
+
+/** `card …`: prompts go to whoever calls. */
+export function cardHandlers({
+  cards,
+  cardSetup: setup,
+}: {
+  readonly cards: Cards;
+  readonly cardSetup: CardSetup;
+}): Pick<ServiceMethods, keyof typeof cardMethods> {
+  return {
+    'card.status': () => ({
+      state: cards.state,
+      readers: [...cards.readers],
+      cards: cards.cards.map(cardStatus),
+    }),
+    'card.test': (parameters, { uid }) => setup.test(parameters, uid),
+    'card.change-pin': async ({ card }, { uid }, { pin }) => {
+      await setup.changePin(card, uid, pin);
+      return {};
+    },
+    'card.unblock': async ({ card }, { uid }, { pin }) => {
+      await setup.unblock(card, uid, pin);
+      return {};
+    },
+    'card.setup': (parameters, { uid }, { managementKey }) => setup.setup(parameters, uid, managementKey),
+    'card.put-certificate': (parameters, _caller, { certificate, managementKey }) =>
+      setup.putCertificate(parameters, certificate, managementKey),
+  };
+}
 
 export function cardSummary({ state, cards }: Cards): CardSummary {
   return {

@@ -136,11 +136,14 @@ function localIdentity(profile: Profile, { certificates, localAddress }: Connect
 
 /** Many gateways look at the name in EAP only; where it is no identity of IKE, it goes as a key id. */
 function eapIdentity(name: string): Identity {
+  const keyId: Identity = { type: 'key-id', value: new TextEncoder().encode(name) };
+  // Names of IKE are ASCII (RFC 7296 section 3.5).
+  if (!/^[\x20-\x7e]*$/.test(name)) return keyId;
   try {
     return parseIdentity(name);
   } catch (error) {
     if (!(error instanceof IdentityTextError)) throw error;
-    return { type: 'key-id', value: new TextEncoder().encode(name) };
+    return keyId;
   }
 }
 

@@ -37,6 +37,10 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
         name: failure.name,
         detail: messageText(translate, failure.problem),
       });
+    case 'card-problem':
+      return textsOf(translate, 'failure.card-problem', {
+        problem: translate.text(`cardProblem.${failure.problem}`),
+      });
     case 'prompt-refused':
       return textsOf(translate, 'failure.prompt-refused', {
         problem: translate.text(`promptRefusal.${failure.reason}`),
@@ -73,6 +77,11 @@ export function reasonText(translate: Translate, profile: string, failure: Failu
       return textsOf(translate, 'reason.no-answer', {
         ...values,
         seconds: Math.round(failure.milliseconds / 1000),
+      });
+    case 'card-failed':
+      return textsOf(translate, 'reason.card-failed', {
+        ...values,
+        problem: translate.text(`cardProblem.${failure.problem}`),
       });
     case 'peer-authentication-failed':
       return textsOf(translate, 'reason.peer-authentication-failed', {

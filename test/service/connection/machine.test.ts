@@ -217,3 +217,18 @@ test('a prompt that was cancelled is not opened again by itself, even after a su
   ];
   assert.equal(walk([...lost, ...asked], persistent).model.phase, 'stopped');
 });
+
+test('a refused name or password is not tried again by itself, even after a success', () => {
+  for (const problem of ['wrong-password', 'account-disabled', 'password-expired'] as const) {
+    const { model } = walk(
+      [
+        ...connect,
+        { type: 'closed', reason: { code: 'dead-peer' } },
+        { type: 'prepared' },
+        { type: 'closed', reason: { code: 'authentication-failed', problem } },
+      ],
+      persistent,
+    );
+    assert.deepEqual([model.state, model.phase], ['failed', 'stopped'], problem);
+  }
+});

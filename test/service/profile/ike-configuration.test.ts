@@ -102,3 +102,29 @@ test('requests are repeated for as long as the profile says', () => {
     assert.ok(total >= seconds * 1000 && total - waits.at(-1)! < seconds * 1000, `${seconds}: ${total}`);
   }
 });
+
+test('with name and password, the name is our identity too where nothing else is said', () => {
+  const text = (name: string, local = '') =>
+    `gateway.address = "vpn.example.org"\n${local}[authentication]\nmethod = "eap"\nidentity = ${JSON.stringify(name)}\nauthorities = ["x"]\n`;
+  const configured = (toml: string) => ikeConfigurationFor(profile(toml), { association: 1, localAddress });
+  const plain = configured(text('alice'));
+  assert.deepEqual(plain.localIdentity, { type: 'fqdn', value: 'alice' });
+  assert.deepEqual(plain.localAuthentication, {
+    method: 'eap',
+    userName: 'alice',
+    methods: ['mschapv2', 'gtc'],
+  });
+  assert.equal(plain.remoteAuthentication, 'certificate');
+  assert.deepEqual(configured(text('alice@example.org')).localIdentity, {
+    type: 'email',
+    value: 'alice@example.org',
+  });
+  for (const name of ['*alice', 'Alice Smith', 'Zoë', '花子@example.org']) {
+    const value = new TextEncoder().encode(name);
+    assert.deepEqual(configured(text(name)).localIdentity, { type: 'key-id', value }, name);
+  }
+  assert.deepEqual(configured(text('alice', '[local]\nidentity = "laptop.example.org"\n')).localIdentity, {
+    type: 'fqdn',
+    value: 'laptop.example.org',
+  });
+});
