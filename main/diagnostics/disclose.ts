@@ -90,7 +90,7 @@ const profileKinds: Readonly<Record<string, NameKind>> = {
   private_key: 'secret',
   authorities: 'secret',
 };
-const networkWords = new Set(['everything', 'gateway', 'terminal', 'any']);
+const networkWords = new Set(['everything', 'gateway', 'terminal', 'any', 'system']);
 
 /** A profile's tables, as they were read from its file: comments are gone, every text that is not a word of ours too. */
 export function discloseProfile(pseudonyms: Pseudonyms, value: unknown, key = ''): unknown {

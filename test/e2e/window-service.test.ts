@@ -167,11 +167,31 @@ test('connect and disconnect in the window; it follows the command', {
     const login = connections.find(({ profile }) => profile === 'login');
     assert.deepEqual(login?.failure, { code: 'prompt-cancelled', kind: 'eap-password' });
     await root.call('connection.down', { profile: 'login' });
+
+    // Once one was typed, no report knows it, though the gateway takes no passwords.
+    await page.evaluate(() => sealnic.invoke('connection.up', { profile: 'login', wait: false }));
+    await dialog.locator('input[type=password]').fill(typedPassword);
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    const report = await page.evaluate(() => sealnic.invoke('bundle.make', {}));
+    assert.ok(report.ok);
+    const byCommand = join(desktop.directory, 'after-password.zip');
+    await runCommand(['doctor', '--bundle', byCommand], office.controlPath);
+    const texts = [...report.value.files.map(({ text }) => Buffer.from(text)), ...contentsOf(byCommand)];
+    for (const text of texts)
+      assert.deepEqual(findingsOf(text, [...notInReports, typedPassword, 'alice']), []);
+    await root.call('connection.down', { profile: 'login' });
     await root.call('profiles.remove', { profile: 'login' });
   });
 
   assert.deepEqual(problems, []);
 });
+
+const typedPassword = 'correct horse battery';
+
+function contentsOf(path: string): readonly Uint8Array[] {
+  return Object.values(unzipSync(readFileSync(path)));
+}
 
 const notInReports = [officeSecret, ...namesInProfiles()];
 
