@@ -54,6 +54,8 @@ export const commands = {
       'iputils-ping',
       'openssl',
       'python3',
+      'mmdebstrap',
+      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

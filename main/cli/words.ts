@@ -37,7 +37,10 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'Restart the service: systemctl restart sealnic',
       };
     case 'too-much':
-      return { what: `The service has reached a limit: ${failure.limit}.`, next: 'Try again in a moment.' };
+      return {
+        what: `The service has reached a limit: ${englishOf(failure.limit)}.`,
+        next: 'Try again in a moment.',
+      };
     case 'not-supported':
       return { what: `This service does not offer ${failure.feature}.` };
     case 'internal':

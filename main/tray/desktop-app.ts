@@ -31,6 +31,7 @@ import { failureText } from './text/failure-text.ts';
 import { languageFor, type Translate, translateTo } from './text/translate.ts';
 import { trayHostIsThere } from './tray-host/index.ts';
 import { TrayIcon } from './tray-icon.ts';
+import { isManaged, lookForUpdate, updateEveryMilliseconds, updateSource } from './update-watch.ts';
 import { type TrayAction, viewOf } from './view.ts';
 import { MainWindow } from './window.ts';
 import { opensAtStart, promptOpensWindow, type Rectangle } from './window-rules.ts';
@@ -41,7 +42,10 @@ const rememberAfterMilliseconds = 500;
 
 export class DesktopApp {
   readonly #controlPath = process.env.SEALNIC_CONTROL ?? defaultControlPath;
-  readonly #settings = settingsFile(join(app.getPath('userData'), 'settings.json'));
+  readonly #settings = settingsFile(
+    join(app.getPath('userData'), 'settings.json'),
+    isManaged({ packaged: app.isPackaged, platform, appImage: process.env.APPIMAGE }),
+  );
   readonly #memory = memoryFile(join(app.getPath('userData'), 'window.json'));
   readonly #loginItem = loginItem(app.getPath('appData'), [
     process.env.APPIMAGE ?? process.execPath,
@@ -96,6 +100,8 @@ export class DesktopApp {
     this.#show();
     const hidden = process.argv.includes(hiddenArgument);
     if (opensAtStart({ hidden, trayAvailable: true })) this.open();
+    void this.#lookForUpdates();
+    setInterval(() => void this.#lookForUpdates(), updateEveryMilliseconds).unref();
     void this.#trayHost.then((available) => {
       this.#trayAvailable = available;
       if (available) return;
@@ -254,6 +260,7 @@ export class DesktopApp {
       controlPath: this.#controlPath,
       trayAvailable: this.#trayAvailable,
       startAtLoginSupported: this.#loginItem !== undefined,
+      updateCheckSupported: updateSource.publicKey !== '',
     };
   }
 
@@ -312,6 +319,24 @@ export class DesktopApp {
     notification.on('click', () => this.open());
     notification.on('close', () => this.#notifications.delete(notification));
     notification.show();
+  }
+
+  async #lookForUpdates(): Promise<void> {
+    await lookForUpdate({
+      source: updateSource,
+      currentVersion: productVersion,
+      enabled: () => this.#settings.value.checkForUpdates,
+      seen: () => this.#memory.value.update,
+      remember: (update) => this.#remember({ update }),
+      tell: ({ version, page }) => {
+        this.#notify({
+          title: this.#translate.text('notification.newVersion.title', { version }),
+          body: this.#translate.text('notification.newVersion.body', { page }),
+        });
+      },
+      now: () => new Date(),
+      fetch: globalThis.fetch,
+    });
   }
 
   #tellAboutTray(): void {
