@@ -12,7 +12,7 @@ const intervalMilliseconds = 250;
 export interface WatchOptions {
   readonly sessions: () => readonly VaultSession[];
   /** A vault came within reach. */
-  readonly arrived: (session: VaultSession) => void;
+  readonly arrived: (session: VaultSession) => Promise<void>;
   /** Which media are mounted. */
   readonly media?: () => readonly Medium[];
 }
@@ -102,7 +102,7 @@ export class MediumWatch {
     this.#stamps.delete(session.id);
     // A file that is damaged now may be mended while its medium stays in: the session follows it and says what is wrong.
     await session.locate(first ?? unusable);
-    if (first !== undefined && session.content !== undefined) this.#options.arrived(session);
+    if (first !== undefined && session.content !== undefined) await this.#options.arrived(session);
   }
 
   async #lookAtFile(session: VaultSession, path: string): Promise<void> {
@@ -113,7 +113,7 @@ export class MediumWatch {
     const wasThere = session.content !== undefined;
     if (session.path === path) await session.refresh();
     else await session.locate(path);
-    if (!wasThere && session.content !== undefined) this.#options.arrived(session);
+    if (!wasThere && session.content !== undefined) await this.#options.arrived(session);
   }
 }
 
