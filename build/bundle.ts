@@ -54,6 +54,13 @@ export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Pr
     outExtension: { '.js': '.cjs' },
     format: 'cjs',
     target: 'node20',
+    // Pinned here, and never taken from the environment that the app runs in.
+    define: Object.fromEntries(
+      ['SEALNIC_UPDATE_URL', 'SEALNIC_UPDATE_PUBLIC_KEY'].map((name) => [
+        `process.env.${name}`,
+        JSON.stringify(process.env[name] ?? ''),
+      ]),
+    ),
     external: ['electron', 'keytar'],
   });
   const pages = join(projectRoot, 'dist', 'renderer');
