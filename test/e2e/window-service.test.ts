@@ -72,12 +72,12 @@ test('connect and disconnect in the window; it follows the command', {
       await choosePlace(app, saved);
       await page.getByRole('button', { name: 'Diagnostics' }).click();
       await page.getByRole('tab', { name: 'Report' }).click();
-      await page.getByRole('button', { name: 'Make the bundle' }).click();
+      await page.getByRole('button', { name: 'Make the report' }).click();
       await page.getByRole('button', { name: 'status.json' }).click();
       const shown = await page.locator('.bundle-text').innerText();
       await screenshot(page, 'office-report');
       await page.getByRole('button', { name: 'Save as …' }).click();
-      await page.getByRole('button', { name: 'Make the bundle' }).waitFor();
+      await page.getByRole('button', { name: 'Make the report' }).waitFor();
       const byCommand = join(desktop.directory, 'command.zip');
       await runCommand(['doctor', '--bundle', byCommand], office.controlPath);
       for (const path of [saved, byCommand]) {

@@ -106,7 +106,7 @@ test('the words have the reason, what to do, and that traffic is blocked', () =>
   assert.equal(
     text.body,
     'The gateway of “office” has stopped answering. Check the network; the gateway may be restarting. ' +
-      'Protected traffic is blocked until then.',
+      'Traffic to its networks is blocked meanwhile.',
   );
   const asked = notificationText(
     { kind: 'disconnected', profile: 'office', failure: { code: 'requested' }, blocked: false },
