@@ -32,7 +32,7 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     outdir: output,
     format: 'esm',
     target: 'node24',
-    external: ['koffi'],
+    external: ['koffi', 'keytar'],
     metafile: true,
   });
   const packetModule = join(projectRoot, 'dist', 'packet.wasm');
@@ -61,7 +61,7 @@ export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Pr
         JSON.stringify(process.env[name] ?? ''),
       ]),
     ),
-    external: ['electron'],
+    external: ['electron', 'keytar'],
   });
   const pages = join(projectRoot, 'dist', 'renderer');
   if (!existsSync(join(pages, 'index.html'))) await buildRenderer(pages);

@@ -9,6 +9,7 @@ import { ControlError } from '../control/failure.ts';
 import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
+import { readWrappingKey } from '../keys/keychain/keychain.ts';
 import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
 import { BundleDesk } from './bundle-desk.ts';
 import { CaptureDesk } from './capture-desk.ts';
@@ -17,6 +18,7 @@ import { diagnosticsText } from './diagnostics.ts';
 import type { AppInformation, ServiceState, Settings } from './ipc.ts';
 import type { DiagnosticsHost } from './ipc-diagnostics-server.ts';
 import { IpcServer } from './ipc-server.ts';
+import { KeychainVaults } from './keychain-vaults.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
@@ -63,6 +65,11 @@ export class DesktopApp {
   });
   readonly #window: MainWindow;
   readonly #mirror: ServiceMirror;
+  readonly #keychainVaults = new KeychainVaults({
+    readWrappingKey,
+    open: (vault, compartment, protector, wrappingKey) =>
+      this.#mirror.call('vault.open', { vault, compartment, protector }, { wrappingKey }),
+  });
   #translate: Translate;
   #problem: string | undefined;
   #startedConnections = false;
@@ -83,7 +90,10 @@ export class DesktopApp {
     });
     this.#mirror = new ServiceMirror({
       controlPath: this.#controlPath,
-      changed: (state) => this.#follow(state),
+      changed: (state) => {
+        this.#follow(state);
+        void this.#keychainVaults.follow(state.service === 'present' ? state.status.vaults : undefined);
+      },
       measured: () => this.#show(),
     });
     this.#serveWindow();

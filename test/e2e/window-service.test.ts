@@ -18,7 +18,7 @@ import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
 import { bundleFor, choosePlace, endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
-const patienceMilliseconds = 20_000;
+const patienceMilliseconds = 40_000;
 const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
 
 declare const sealnic: SealnicBridge;

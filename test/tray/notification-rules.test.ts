@@ -93,6 +93,20 @@ test('what did not change while the service was away is not told again', () => {
   assert.deepEqual(told(present({}), away, present({})), [[], ['service-away'], []]);
 });
 
+test('a service that was started anew and has connected again tells so, whatever was seen in between', () => {
+  const anew = (...connections: Partial<ConnectionStatus>[]): ServiceState => {
+    const state = present(...connections);
+    return state.service === 'present' ? { ...state, status: { ...state.status, startedAt: 1 } } : state;
+  };
+  assert.deepEqual(told(present({}), away, anew({}), anew({})), [[], ['service-away'], ['connected'], []]);
+  assert.deepEqual(told(present({}), away, anew({ state: 'connecting' }), anew({})), [
+    [],
+    ['service-away'],
+    [],
+    ['connected'],
+  ]);
+});
+
 test('a gateway is no business of the person at this computer', () => {
   assert.deepEqual(told(present(), present({ profile: 'hub', state: 'failed' })), [[], []]);
 });

@@ -76,7 +76,7 @@ export class Keyring implements Credentials {
     this.unlocking = { memory, prompts, systemKeys, cards: unlocker };
     this.#watch = new MediumWatch({
       sessions: () => this.sessions,
-      arrived: (session) => void this.#arrived(session),
+      arrived: (session) => this.#arrived(session),
       ...(surroundings.media && { media: surroundings.media }),
     });
     this.#cardWatch = unlocker?.onRemoved((card) => this.#cardRemoved(card));
