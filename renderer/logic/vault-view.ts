@@ -34,6 +34,21 @@ export function canBeAccepted({ problem }: VaultSummary): boolean {
   return problem?.problem === 'rolled-back' || problem?.problem === 'signer-changed';
 }
 
+/** Those that the app and the command give by themselves say no more than the type does. */
+const plainLabels = new Set([
+  'passphrase',
+  'keychain',
+  'system',
+  'this computer',
+  'recovery',
+  'recovery code',
+  'card',
+]);
+
+export function hasOwnLabel({ label }: Compartment['protectors'][number]): boolean {
+  return !plainLabels.has(label);
+}
+
 /** Where something can be put now. */
 export interface Place {
   readonly vault: string;

@@ -4,7 +4,7 @@ import type { VaultSummary } from '../../main/control/vault-values.ts';
 import { Badge } from '../components/badge.tsx';
 import { Button } from '../components/button.tsx';
 import { Confirmation } from '../components/dialog.tsx';
-import type { Compartment } from '../logic/vault-view.ts';
+import { type Compartment, hasOwnLabel } from '../logic/vault-view.ts';
 import { useActions } from '../state/actions.ts';
 import { useWords } from '../state/words.ts';
 import { ProtectorDialog } from './keys-protector-dialog.tsx';
@@ -61,7 +61,7 @@ export function CompartmentPart({ vault, compartment }: CompartmentProperties) {
           <li key={protector.id}>
             <span>
               <strong>{say(`keys.protector.${protector.type}`)}</strong>
-              {protector.label !== protector.type && <span className="hint"> {protector.label}</span>}
+              {hasOwnLabel(protector) && <span className="hint"> {protector.label}</span>}
             </span>
             {open && (
               <span className="actions">

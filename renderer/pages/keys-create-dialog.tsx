@@ -113,7 +113,6 @@ export function AddCompartmentDialog({ vault, onClose }: AddCompartmentPropertie
 
 /** The form of a compartment with what main is told of it. */
 function useCompartment(name = emptyCompartment.name) {
-  const { say } = useWords();
   const surroundings = useProtectorSurroundings();
   const [form, setForm] = useState<CompartmentForm>({ ...emptyCompartment, name });
   const [code, setCode] = useState<string>();
@@ -128,7 +127,7 @@ function useCompartment(name = emptyCompartment.name) {
       name: form.name,
       kind: form.kind,
       rule: form.types.length > 1 ? form.rule : 'any',
-      protectors: chosenProtectors(form, surroundings, (type) => say(`keys.protector.${type}`)),
+      protectors: chosenProtectors(form, surroundings),
     } as const,
     passphrase: () => passphraseBytes(form),
     /** Set: to be shown, this once. */

@@ -50,7 +50,7 @@ export function ProtectorDialog({ of, kind, replaces, onClose }: ProtectorDialog
   const add = async () => {
     setTried(true);
     if (Object.keys(problems).length > 0 || reasonAgainst(type) !== undefined) return;
-    const [protector] = chosenProtectors(form, surroundings, (each) => say(`keys.protector.${each}`));
+    const [protector] = chosenProtectors(form, surroundings);
     const passphrase = passphraseBytes(form);
     const result = await run(
       'add',

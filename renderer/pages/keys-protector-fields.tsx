@@ -114,17 +114,16 @@ export function ProtectorDetails({ form, problems, surroundings, onForm }: Field
   );
 }
 
-/** As main wants them; the label is how the list calls it, in the person's language. */
+/** As main wants them; a card is told from others by its label. */
 export function chosenProtectors(
   form: CompartmentForm,
   { cards }: ProtectorSurroundings,
-  nameOf: (type: ProtectorType) => string,
 ): { type: ProtectorType; label: string; card?: string }[] {
   return form.types.map((type) => {
-    if (type !== 'card') return { type, label: nameOf(type) };
+    if (type !== 'card') return { type, label: type };
     const usable = cards.filter(canUnwrap);
     const found = usable.find(({ id }) => id === form.card) ?? usable[0];
-    return { type, label: (found?.label ?? nameOf(type)).slice(0, 60), ...(found && { card: found.id }) };
+    return { type, label: (found?.label ?? type).slice(0, 60), ...(found && { card: found.id }) };
   });
 }
 

@@ -47,9 +47,9 @@ const travel: VaultSummary = {
       open: true,
       openedBy: 1000,
       protectors: [
-        { id: hexadecimal('1'), type: 'keychain', label: 'Keychain of your account' },
-        { id: hexadecimal('2'), type: 'passphrase', label: 'Passphrase' },
-        { id: hexadecimal('3'), type: 'recovery', label: 'Recovery code' },
+        { id: hexadecimal('1'), type: 'keychain', label: 'keychain' },
+        { id: hexadecimal('2'), type: 'passphrase', label: 'passphrase' },
+        { id: hexadecimal('3'), type: 'recovery', label: 'recovery' },
       ],
     },
     {
@@ -59,7 +59,7 @@ const travel: VaultSummary = {
       open: false,
       protectors: [
         { id: hexadecimal('4'), type: 'card', label: 'alice' },
-        { id: hexadecimal('5'), type: 'recovery', label: 'Recovery code' },
+        { id: hexadecimal('5'), type: 'recovery', label: 'recovery' },
       ],
     },
   ],
@@ -80,7 +80,7 @@ const stick: VaultSummary = {
       rule: 'all',
       open: false,
       protectors: [
-        { id: hexadecimal('6'), type: 'passphrase', label: 'Passphrase' },
+        { id: hexadecimal('6'), type: 'passphrase', label: 'passphrase' },
         { id: hexadecimal('7'), type: 'card', label: 'alice' },
       ],
     },
