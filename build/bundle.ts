@@ -32,7 +32,7 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     outdir: output,
     format: 'esm',
     target: 'node24',
-    external: ['koffi'],
+    external: ['koffi', 'keytar'],
     metafile: true,
   });
   const packetModule = join(projectRoot, 'dist', 'packet.wasm');

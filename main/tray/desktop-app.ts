@@ -20,6 +20,7 @@ import type { DiagnosticsHost } from './ipc-diagnostics-server.ts';
 import type { KeysHost } from './ipc-keys-server.ts';
 import { IpcServer } from './ipc-server.ts';
 import { KeyDesk } from './key-desk.ts';
+import { KeychainVaults } from './keychain-vaults.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
@@ -67,6 +68,11 @@ export class DesktopApp {
   });
   readonly #window: MainWindow;
   readonly #mirror: ServiceMirror;
+  readonly #keychainVaults = new KeychainVaults({
+    readWrappingKey,
+    open: (vault, compartment, protector, wrappingKey) =>
+      this.#mirror.call('vault.open', { vault, compartment, protector }, { wrappingKey }),
+  });
   #translate: Translate;
   #problem: string | undefined;
   #startedConnections = false;
@@ -87,7 +93,10 @@ export class DesktopApp {
     });
     this.#mirror = new ServiceMirror({
       controlPath: this.#controlPath,
-      changed: (state) => this.#follow(state),
+      changed: (state) => {
+        this.#follow(state);
+        void this.#keychainVaults.follow(state.service === 'present' ? state.status.vaults : undefined);
+      },
       measured: () => this.#show(),
     });
     const keychain = { make: makeWrappingKey, read: readWrappingKey, forget: forgetWrappingKey };

@@ -104,13 +104,13 @@ function decode(content: Uint8Array): ChannelInformation | undefined {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(inner.octets16(clearMaximum));
   const authorities = Array.from({ length: inner.number8() }, () => ({
     name: inner.text8(127),
-    certificate: inner.octets16(clearMaximum).slice(),
+    certificate: Uint8Array.from(inner.octets16(clearMaximum)),
   }));
   inner.end();
   const secret =
     share.length === 0
       ? undefined
-      : { context: contextOf(clear), share: share.slice(), sealed: sealed.slice() };
+      : { context: contextOf(clear), share: Uint8Array.from(share), sealed: Uint8Array.from(sealed) };
   return { profile, text, authorities, secret };
 }
 
