@@ -55,7 +55,6 @@ export const commands = {
       'openssl',
       'python3',
       'mmdebstrap',
-      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },
