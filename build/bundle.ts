@@ -33,7 +33,7 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     outdir: output,
     format: 'esm',
     target: 'node24',
-    external: ['koffi'],
+    external: ['koffi', 'keytar'],
     metafile: true,
   });
   const packetModule = join(projectRoot, 'dist', 'packet.wasm');
@@ -55,7 +55,14 @@ export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Pr
     outExtension: { '.js': '.cjs' },
     format: 'cjs',
     target: 'node20',
-    external: ['electron'],
+    // Pinned here, and never taken from the environment that the app runs in.
+    define: Object.fromEntries(
+      ['SEALNIC_UPDATE_URL', 'SEALNIC_UPDATE_PUBLIC_KEY'].map((name) => [
+        `process.env.${name}`,
+        JSON.stringify(process.env[name] ?? ''),
+      ]),
+    ),
+    external: ['electron', 'keytar'],
   });
   const pages = join(projectRoot, 'dist', 'renderer');
   if (!existsSync(join(pages, 'index.html'))) await buildRenderer(pages);

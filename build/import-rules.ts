@@ -65,7 +65,7 @@ export const rooms: readonly Room[] = [
     path: 'main/tray/',
     values: ['main/control/', 'main/diagnostics/', 'main/keys/keychain/'],
     types: [],
-    packages: ['electron', 'zod', 'i18next', '@jellybrick/dbus-next'],
+    packages: ['electron', 'zod', 'i18next', '@jellybrick/dbus-next', 'semver'],
     node: ['*'],
   },
   {

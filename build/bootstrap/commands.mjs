@@ -11,6 +11,8 @@ const desktop = [
   'libgbm1',
   'libasound2t64|libasound2',
 ];
+/** A Secret Service without a desktop, and file systems for media. */
+const keyStores = ['gnome-keyring', 'libsecret-1-0', 'dbus', 'dosfstools', 'e2fsprogs'];
 const peers = [
   'strongswan',
   'strongswan-swanctl',
@@ -46,11 +48,14 @@ export const commands = {
       ...network,
       ...peers,
       ...desktop,
+      ...keyStores,
       ...cards,
       'tshark',
       'iputils-ping',
       'openssl',
       'python3',
+      'mmdebstrap',
+      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

@@ -37,19 +37,14 @@ const pinned: Readonly<Record<string, PinnedPackage>> = {
   },
 };
 
-export interface NodeRuntime {
-  readonly binary: string;
-  readonly license: string | undefined;
-}
-
 /** For this machine's own platform the Node that is installed; else fetched once. Throws where there is none. */
-export function nodeRuntime(target: Target): NodeRuntime {
-  if (isHost(target)) return { binary: hostNode, license: undefined };
+export function nodeBinaryFor(target: Target): string {
+  if (isHost(target)) return hostNode;
   const wanted = pinned[nameOf(target)];
   if (wanted === undefined) {
     throw new Error(`the npm registry has no Node 24 for ${nameOf(target)}, which the service runs on`);
   }
   const folder = packageFolder(wanted);
   const program = target.platform === 'win32' ? 'node.exe' : 'node';
-  return { binary: join(folder, 'bin', program), license: join(folder, 'LICENSE') };
+  return join(folder, 'bin', program);
 }

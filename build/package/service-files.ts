@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { bundleService } from '../bundle.ts';
 import { licenceText } from './licences.ts';
-import { nodeRuntime } from './node-runtime.ts';
+import { nodeBinaryFor } from './node-runtime.ts';
 import { lockedPackage, packageFolder } from './npm-package.ts';
 import { linuxFolder, product, projectRoot, serviceFolder } from './product.ts';
 import { isHost, nameOf, type Target } from './target.ts';
@@ -32,16 +32,16 @@ export function serviceCommandIn(folder: string): readonly string[] {
 export async function makeServiceFolder(target: Target, folder: string, version: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const runtime = nodeRuntime(target);
+  const node = nodeBinaryFor(target);
   const inputs = await bundleService(join(folder, 'dist'));
   if (!existsSync(join(folder, 'dist', 'service', 'packet.wasm'))) throw new Error('packet.wasm is missing');
   write(folder, 'package.json', manifestText(version));
   const program = target.platform === 'win32' ? 'node.exe' : 'node';
-  copyFileSync(runtime.binary, join(folder, program));
+  copyFileSync(node, join(folder, program));
   chmodSync(join(folder, program), 0o755);
   const licences = join(folder, 'licences');
   mkdirSync(licences);
-  if (runtime.license !== undefined) copyFileSync(runtime.license, join(licences, 'node.txt'));
+  copyFileSync(join(projectRoot, 'resources', 'licences', 'node.txt'), join(licences, 'node.txt'));
   copyFileSync(join(projectRoot, 'LICENSE'), join(licences, 'sealnic.txt'));
   write(licences, 'npm-packages.txt', licenceText(inputs, ['koffi', 'keytar']));
   addKoffi(target, join(folder, 'node_modules'));

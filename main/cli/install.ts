@@ -13,6 +13,8 @@ import { wordsOf } from './words.ts';
 
 const unitPath = '/etc/systemd/system/sealnic.service';
 const polkitPath = '/usr/share/polkit-1/actions/org.sealnic.policy';
+/** Where the AppImage's "Install service" copies it. */
+const ownCopies = ['/usr/local/lib/sealnic', '/usr/local/bin/sealnic'] as const;
 const profileDirectory = '/etc/sealnic/profiles';
 
 /** `root`: write below this directory and start nothing (packages, tests). Gives the exit code. */
@@ -25,7 +27,7 @@ export async function installService(context: CommandContext, root: string | und
   mkdirSync(join(root ?? '/', profileDirectory), { recursive: true, mode: 0o755 });
   if (root !== undefined) return 0;
   await launcher.runProgram('groupadd', ['--system', '--force', 'sealnic']);
-  for (const step of [['daemon-reload'], ['enable', '--now', 'sealnic.service']]) {
+  for (const step of [['daemon-reload'], ['enable', 'sealnic.service'], ['restart', 'sealnic.service']]) {
     const exitCode = await launcher.runProgram('systemctl', step);
     if (exitCode === 0) continue;
     terminal.writeError(
@@ -63,6 +65,9 @@ export async function uninstallService(
   if (keepFiles) return 0;
   rmSync(join(root ?? '/', unitPath), { force: true });
   rmSync(join(root ?? '/', polkitPath), { force: true });
+  if (serviceProgram()[0].startsWith(`${ownCopies[0]}/`)) {
+    for (const copy of ownCopies) rmSync(join(root ?? '/', copy), { recursive: true, force: true });
+  }
   if (root === undefined) await launcher.runProgram('systemctl', ['daemon-reload']);
   terminal.write(
     `The service is removed. Profiles stay in ${profileDirectory}, secrets in /var/lib/sealnic.\n`,

@@ -37,7 +37,10 @@ export function wordsOf(failure: ControlFailure): Words {
         next: 'Restart the service: systemctl restart sealnic',
       };
     case 'too-much':
-      return { what: `The service has reached a limit: ${failure.limit}.`, next: 'Try again in a moment.' };
+      return {
+        what: `The service has reached a limit: ${englishOf(failure.limit)}.`,
+        next: 'Try again in a moment.',
+      };
     case 'not-supported':
       return { what: `This service does not offer ${failure.feature}.` };
     case 'internal':
@@ -418,11 +421,17 @@ function vaultWords(
     case 'vault-problem': {
       const next = vaultAdvice[failure.problem];
       return {
-        what: `The vault "${failure.vault}" cannot be used: ${failure.detail}`,
+        what: `The vault "${failure.vault}" ${vaultVerb(failure.problem)}: ${failure.detail}`,
         ...(next !== undefined && { next: next.replace('VAULT', vault) }),
       };
     }
   }
+}
+
+function vaultVerb(problem: Extract<ControlFailure, { code: 'vault-problem' }>['problem']): string {
+  if (problem === 'wrong-secret' || problem === 'more-protectors') return 'was not opened';
+  const unchanged = ['exists', 'read-only', 'full', 'changed', 'invalid', 'too-large'];
+  return unchanged.includes(problem) ? 'was not changed' : 'cannot be used';
 }
 
 const vaultAdvice: Partial<Record<Extract<ControlFailure, { code: 'vault-problem' }>['problem'], string>> = {

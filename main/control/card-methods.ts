@@ -71,4 +71,18 @@ export const cardMethods = {
     uploads: { certificate: certificateUpload, managementKey },
     result: z.object({ subject: z.string() }),
   },
+  /** Writes a profile with its authorities and its wrapped pre-shared key onto the card. */
+  'card.store': {
+    right: 'administer',
+    parameters: z.strictObject({ card, profile: z.string().min(1).max(63) }),
+    uploads: { managementKey },
+    result: z.object({ bytes: z.number().int() }),
+  },
+  /** Takes it off the card again. */
+  'card.erase': {
+    right: 'control',
+    parameters: z.strictObject({ card }),
+    uploads: { managementKey },
+    result: z.object({}),
+  },
 } as const;

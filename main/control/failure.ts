@@ -151,7 +151,7 @@ export const controlFailureSchema = z.discriminatedUnion('code', [
   z.object({ code: z.literal('invalid-request'), method: z.string(), detail: z.string() }),
   z.object({ code: z.literal('unknown-method'), method: z.string() }),
   /** A limit of the endpoint: too many connections, requests or bytes. */
-  z.object({ code: z.literal('too-much'), limit: z.string() }),
+  z.object({ code: z.literal('too-much'), limit: messageSchema }),
   z.object({ code: z.literal('not-supported'), feature: z.string() }),
   z.object({ code: z.literal('internal'), detail: z.string() }),
   z.object({ code: z.literal('stopping') }),

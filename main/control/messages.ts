@@ -212,6 +212,11 @@ export const messageParameters = {
   'remark-store-key-file': ['connection', 'file', 'name'],
   'remark-store-authority': ['connection', 'file', 'name'],
   'remark-wildcard-identity': ['connection', 'text'],
+  'limit-connections': [],
+  'limit-requests': [],
+  'limit-answer': [],
+  'limit-captures': [],
+  'limit-profiles': ['count'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type MessageCode = keyof typeof messageParameters;

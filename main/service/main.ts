@@ -11,14 +11,16 @@ import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '..
 import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
+import { forbidDumps } from '../host/dumps/index.ts';
 import { openHostNetwork } from '../host/network/index.ts';
-import type { CardEvent } from '../keys/card/contract.ts';
+import type { CardDescription, CardEvent } from '../keys/card/contract.ts';
 import { PivCards } from '../keys/card/piv-cards.ts';
 import { startCardWorkers } from '../keys/card/workers.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
 import { CardKeys, type UnlockedKey } from './cards/card-keys.ts';
+import { CardProfiles } from './cards/card-profiles.ts';
 import { CardSetup } from './cards/card-setup.ts';
 import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
@@ -99,6 +101,7 @@ function nameOfProfile(file: string): string {
 }
 
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
+  forbidDumps();
   mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
   const underSystemd = process.env.JOURNAL_STREAM !== undefined;
   const ring = new LogRing(Date.now);
@@ -157,6 +160,7 @@ function compose(
     cards: [cards],
     log,
   });
+  const cardProfiles = new CardProfiles({ cards, cardKeys, secrets, credentials: keyring });
   const tunnel = new Tunnel({
     host,
     userFilter,
@@ -181,7 +185,11 @@ function compose(
   const connections = new ConnectionManager({
     tunnel,
     wanted,
-    authenticator: new Authenticator(keyring, { prompts, secrets }, cardKeys),
+    authenticator: new Authenticator(
+      keyring,
+      { prompts, secrets },
+      { keys: cardKeys, profiles: cardProfiles },
+    ),
     resolve: resolveName,
     unlock: (profile, owner, signal) => keyring.ready(profile, owner, signal),
     ikeConfiguration: (
@@ -196,7 +204,13 @@ function compose(
     portalSearch: openPortalSearch(configuration),
   });
   const further = [...options.profileFiles, ...(options.gateway === undefined ? [] : [options.gateway])];
-  const profiles = new ProfileBook(configuration.profileDirectory, further, credentials, keyring);
+  const profiles = new ProfileBook(
+    configuration.profileDirectory,
+    further,
+    credentials,
+    keyring,
+    cardProfiles,
+  );
   const parts = {
     version,
     startedAt: Date.now(),
@@ -212,7 +226,8 @@ function compose(
     prompts,
     cards,
     cardKeys,
-    cardSetup: new CardSetup({ cards, cardKeys, prompts, secrets }),
+    cardSetup: new CardSetup({ cards, cardKeys, cardProfiles, prompts, secrets }),
+    cardProfiles,
   };
   return { parts, wanted, clock };
 }
@@ -273,7 +288,7 @@ async function serve(
   });
   const cardWatch = cards.onEvent((event) => {
     if (event.type === 'removed') connections.cardRemoved(event.card.id);
-    if (event.type === 'inserted') connections.cardInserted(event.card);
+    if (event.type === 'inserted') void takeIn(event.card);
     if (event.type !== 'changed') log('info', `cards: ${describeCardEvent(event)}`);
   });
   if (configuration.cards) cards.start();
@@ -299,6 +314,12 @@ async function serve(
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
   process.exit(0);
+
+  /** What lies on it first: a connection may wait for just that. */
+  async function takeIn(card: CardDescription): Promise<void> {
+    await parts.cardProfiles.read(card);
+    connections.cardInserted(card);
+  }
 
   async function undoEarlier(): Promise<void> {
     try {

@@ -7,6 +7,7 @@ import type { Cards } from '../keys/card/contract.ts';
 import type { CredentialStore } from '../keys/credentials/store.ts';
 import { startCapture } from './capture/capture.ts';
 import type { CardKeys } from './cards/card-keys.ts';
+import type { CardProfiles } from './cards/card-profiles.ts';
 import type { CardSetup } from './cards/card-setup.ts';
 import { Connection } from './connection/connection.ts';
 import type { Gateway } from './connection/gateway.ts';
@@ -46,6 +47,7 @@ export interface ServiceParts {
   readonly cards: Cards;
   readonly cardKeys: CardKeys;
   readonly cardSetup: CardSetup;
+  readonly cardProfiles: CardProfiles;
 }
 
 /** Binds the parts to the control endpoint's contract. */
@@ -58,6 +60,8 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     onStatusChange: (changed) => {
       const watches = [
         connections.onChange(changed),
+        // Clients ask for the profiles anew with every status.
+        parts.profiles.onChange(changed),
         parts.prompts.onChange(changed),
         parts.keyring.onChange(changed),
         parts.cards.onEvent(changed),

@@ -11,6 +11,8 @@ const memorySchema = z.object({
   toldAboutTray: z.boolean(),
   /** The checklist does not mention it again. */
   trayDismissed: z.boolean(),
+  /** Of the check for newer versions: the newest manifest's serial, and the version that was told of. */
+  update: z.object({ serial: z.number().int().min(0), told: z.string().max(100) }),
 });
 export type AppMemory = z.infer<typeof memorySchema>;
 
@@ -20,12 +22,14 @@ const defaultSettings: Settings = {
   contrast: 'system',
   motion: 'system',
   notifications: true,
+  checkForUpdates: false,
   startAtLogin: false,
   connectOnStart: [],
 };
 
-export function settingsFile(path: string): JsonFile<(typeof settingsSchema)['shape']> {
-  return new JsonFile(path, settingsSchema, defaultSettings);
+/** `managed`: something else keeps the app up to date, such as the system's package manager. */
+export function settingsFile(path: string, managed = true): JsonFile<(typeof settingsSchema)['shape']> {
+  return new JsonFile(path, settingsSchema, { ...defaultSettings, checkForUpdates: !managed });
 }
 
 export function memoryFile(path: string): JsonFile<(typeof memorySchema)['shape']> {
@@ -34,6 +38,7 @@ export function memoryFile(path: string): JsonFile<(typeof memorySchema)['shape'
     lastUsed: [],
     toldAboutTray: false,
     trayDismissed: false,
+    update: { serial: 0, told: '' },
   });
 }
 

@@ -9,6 +9,7 @@ import { ControlError } from '../control/failure.ts';
 import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
+import { readWrappingKey } from '../keys/keychain/keychain.ts';
 import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
 import { BundleDesk } from './bundle-desk.ts';
 import { CaptureDesk } from './capture-desk.ts';
@@ -17,8 +18,10 @@ import { diagnosticsText } from './diagnostics.ts';
 import type { AppInformation, ServiceState, Settings } from './ipc.ts';
 import type { DiagnosticsHost } from './ipc-diagnostics-server.ts';
 import { IpcServer } from './ipc-server.ts';
+import { KeychainVaults } from './keychain-vaults.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
+import { hiddenArgument, startCommand } from './login-item/start-command.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
 import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
 import { platform } from './platform/index.ts';
@@ -29,23 +32,29 @@ import { failureText } from './text/failure-text.ts';
 import { languageFor, type Translate, translateTo } from './text/translate.ts';
 import { trayHostIsThere } from './tray-host/index.ts';
 import { TrayIcon } from './tray-icon.ts';
+import { isManaged, lookForUpdate, updateEveryMilliseconds, updateSource } from './update-watch.ts';
 import { type TrayAction, viewOf } from './view.ts';
 import { MainWindow } from './window.ts';
 import { opensAtStart, promptOpensWindow, type Rectangle } from './window-rules.ts';
 
-/** Starts it without its window. */
-const hiddenArgument = '--hidden';
 const rememberAfterMilliseconds = 500;
 
 export class DesktopApp {
   readonly #controlPath = process.env.SEALNIC_CONTROL ?? defaultControlPath;
-  readonly #settings = settingsFile(join(app.getPath('userData'), 'settings.json'));
+  readonly #settings = settingsFile(
+    join(app.getPath('userData'), 'settings.json'),
+    isManaged({ packaged: app.isPackaged, platform, appImage: process.env.APPIMAGE }),
+  );
   readonly #memory = memoryFile(join(app.getPath('userData'), 'window.json'));
-  readonly #loginItem = loginItem(app.getPath('appData'), [
-    process.env.APPIMAGE ?? process.execPath,
-    ...(app.isPackaged ? [] : [app.getAppPath()]),
-    hiddenArgument,
-  ]);
+  readonly #loginItem = loginItem(
+    app.getPath('appData'),
+    startCommand({
+      packaged: app.isPackaged,
+      executable: process.execPath,
+      appPath: app.getAppPath(),
+      environment: process.env,
+    }),
+  );
   readonly #notificationRules = new NotificationRules();
   readonly #notifications = new Set<Notification>();
   /** Asked for while the window already opens; until it is answered there is hope. */
@@ -59,6 +68,11 @@ export class DesktopApp {
   });
   readonly #window: MainWindow;
   readonly #mirror: ServiceMirror;
+  readonly #keychainVaults = new KeychainVaults({
+    readWrappingKey,
+    open: (vault, compartment, protector, wrappingKey) =>
+      this.#mirror.call('vault.open', { vault, compartment, protector }, { wrappingKey }),
+  });
   #translate: Translate;
   #problem: string | undefined;
   #startedConnections = false;
@@ -79,13 +93,18 @@ export class DesktopApp {
     });
     this.#mirror = new ServiceMirror({
       controlPath: this.#controlPath,
-      changed: (state) => this.#follow(state),
+      changed: (state) => {
+        this.#follow(state);
+        void this.#keychainVaults.follow(state.service === 'present' ? state.status.vaults : undefined);
+      },
       measured: () => this.#show(),
     });
     this.#serveWindow();
     this.#show();
     const hidden = process.argv.includes(hiddenArgument);
     if (opensAtStart({ hidden, trayAvailable: true })) this.open();
+    void this.#lookForUpdates();
+    setInterval(() => void this.#lookForUpdates(), updateEveryMilliseconds).unref();
     void this.#trayHost.then((available) => {
       this.#trayAvailable = available;
       if (available) return;
@@ -244,6 +263,7 @@ export class DesktopApp {
       controlPath: this.#controlPath,
       trayAvailable: this.#trayAvailable,
       startAtLoginSupported: this.#loginItem !== undefined,
+      updateCheckSupported: updateSource.publicKey !== '',
     };
   }
 
@@ -302,6 +322,24 @@ export class DesktopApp {
     notification.on('click', () => this.open());
     notification.on('close', () => this.#notifications.delete(notification));
     notification.show();
+  }
+
+  async #lookForUpdates(): Promise<void> {
+    await lookForUpdate({
+      source: updateSource,
+      currentVersion: productVersion,
+      enabled: () => this.#settings.value.checkForUpdates,
+      seen: () => this.#memory.value.update,
+      remember: (update) => this.#remember({ update }),
+      tell: ({ version, page }) => {
+        this.#notify({
+          title: this.#translate.text('notification.newVersion.title', { version }),
+          body: this.#translate.text('notification.newVersion.body', { page }),
+        });
+      },
+      now: () => new Date(),
+      fetch: globalThis.fetch,
+    });
   }
 
   #tellAboutTray(): void {

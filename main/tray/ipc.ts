@@ -20,6 +20,8 @@ export const settingsSchema = z.object({
   contrast: z.enum(['system', 'high']),
   motion: z.enum(['system', 'reduced']),
   notifications: z.boolean(),
+  /** Asks once a day for a newer version, and tells of it. */
+  checkForUpdates: z.boolean(),
   startAtLogin: z.boolean(),
   /** Profiles that are connected when the app starts. */
   connectOnStart: z.array(z.string().max(64)).max(64),
@@ -52,6 +54,8 @@ export const appInformationSchema = z.object({
   trayAvailable: z.boolean(),
   /** False where there is no place for it. */
   startAtLoginSupported: z.boolean(),
+  /** False in a build that has no key for the manifest of versions. */
+  updateCheckSupported: z.boolean(),
 });
 export type AppInformation = z.infer<typeof appInformationSchema>;
 

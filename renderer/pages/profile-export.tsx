@@ -3,6 +3,7 @@ import { useRef } from 'react';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { useToasts } from '../components/toast.tsx';
+import { useActions } from '../state/actions.ts';
 import { copyText } from '../state/clipboard.ts';
 import { useWords } from '../state/words.ts';
 
@@ -16,6 +17,13 @@ export function ProfileExport({ name, text, onClose }: ExportProperties) {
   const { say } = useWords();
   const toasts = useToasts();
   const place = useRef<HTMLDivElement>(null);
+  const { busy, run } = useActions();
+  const save = async () => {
+    const answer = await run('save', 'file.save', { suggestedName: `${name}.toml`, text });
+    if (answer?.saved !== true) return;
+    toasts.done(say('export.saved', { name }));
+    onClose();
+  };
   const copy = () => {
     if (place.current === null || !copyText(text, place.current)) return;
     toasts.done(say('export.copied', { name }));
@@ -28,12 +36,15 @@ export function ProfileExport({ name, text, onClose }: ExportProperties) {
       onClose={onClose}
       closeLabel={say('action.close')}
       actions={
-        <Button kind="primary" onClick={copy}>
-          {say('export.copy')}
-        </Button>
+        <>
+          <Button onClick={copy}>{say('export.copy')}</Button>
+          <Button kind="primary" busy={busy !== undefined} onClick={() => void save()}>
+            {say('export.save')}
+          </Button>
+        </>
       }
     >
-      <p className="hint">{say('export.text', { file: `${name}.toml` })}</p>
+      <p className="hint">{say('export.text')}</p>
       <div className="editor" ref={place}>
         <span />
         <textarea

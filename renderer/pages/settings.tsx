@@ -118,6 +118,14 @@ export function SettingsPage() {
             checked={settings.notifications}
             onSwitch={(notifications) => set({ notifications })}
           />
+          {information?.updateCheckSupported === true && (
+            <Switch
+              label={say('settings.updates')}
+              hint={say('settings.updates-hint')}
+              checked={settings.checkForUpdates}
+              onSwitch={(checkForUpdates) => set({ checkForUpdates })}
+            />
+          )}
           {information?.trayAvailable === false && <p className="hint">{say('settings.no-tray')}</p>}
         </Card>
         <Card title={say('settings.about')}>

@@ -56,7 +56,7 @@ const controlFailures: {
   refused: [{ code: 'refused', method: 'filter.add', right: 'administer' }, 4],
   'invalid-request': [{ code: 'invalid-request', method: 'x', detail: 'y' }, 1],
   'unknown-method': [{ code: 'unknown-method', method: 'x' }, 1],
-  'too-much': [{ code: 'too-much', limit: 'captures' }, 1],
+  'too-much': [{ code: 'too-much', limit: { code: 'limit-captures' } }, 1],
   'not-supported': [{ code: 'not-supported', feature: 'capture' }, 1],
   internal: [{ code: 'internal', detail: 'x' }, 1],
   stopping: [{ code: 'stopping' }, 1],

@@ -47,6 +47,7 @@ const examples: { [Name in MethodName]?: unknown } = {
     replace: false,
   },
   'card.put-certificate': { slot: '9a', replace: false },
+  'card.store': { profile: 'office' },
   'prompts.answer': { id: 'prompt-1', store: true },
   'prompts.cancel': { id: 'prompt-1' },
   'verdicts.tail': { after: 0, limit: 10 },

@@ -310,6 +310,8 @@ export class FakeService implements ServiceApi {
       'card.unblock': empty,
       'card.setup': () => ({ made: true, algorithm: 'ecc-p256', pem: '' }),
       'card.put-certificate': () => ({ subject: 'CN=alice' }),
+      'card.store': () => ({ bytes: 700 }),
+      'card.erase': empty,
       'doctor.check': () => ({
         findings: [
           { code: 'adapter', severity: 'good', message: { code: 'tun-device-works' }, repairable: false },

@@ -11,7 +11,7 @@ import { CardLab, cannotRunCards, type InsertedCard } from '../fakes/card/pcscd.
 import { defaultManagementKey, VirtualCard } from '../fakes/card/virtual-card.ts';
 import { CertificateAuthority, type KeyKind } from './lab/certificates.ts';
 import { until } from './lab/command.ts';
-import { clientIdentity, gatewayIdentity } from './lab/gateway.ts';
+import { clientIdentity, gatewayIdentity, officeSecret } from './lab/gateway.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { sealnicProgram } from './lab/sealnic.ts';
 import { clearFrames, Stage } from './lab/stage.ts';
@@ -236,6 +236,55 @@ describe('a smart card with strongSwan', { skip: skipUnless() || cannotRunCards 
     await stage.client.run(['card', 'unblock', '--secret-stdin'], '123456\n12345678\n');
     await stage.client.run(['card', 'test', '--secret-stdin'], '123456\n');
     inserted!.remove();
+    await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
+  });
+
+  test('the card alone: its profile, with the wrapped secret and what it protects, connects', async () => {
+    const key = await authority.issue('ecdsa', { subject: 'O=Office, CN=laptop' });
+    card.put(
+      'key-management',
+      createPrivateKey(key.privateKeyPem),
+      new X509Certificate(key.certificatePem).raw,
+    );
+    await stage.prepare({ profile: { authentication: { method: 'psk', secret: 'office' } } });
+    const coming = async () => {
+      inserted = await readers.insert(card);
+      await seen();
+    };
+    await coming();
+    const managementKey = defaultManagementKey.toString('hex');
+    await stage.client.run(['card', 'store', 'office', '--secret-stdin'], managementKey);
+    await stage.client.run(['profiles', 'remove', 'office']);
+    await stage.client.run(['secrets', 'remove', 'office']);
+    assert.match(await stage.client.run(['profiles', 'list']), /office/);
+    await stage.client.run(['up', 'office', '--secret-stdin'], '123456\n');
+    await ping(stage.office.terminal, stage.office.hostAddress);
+    inserted?.remove();
+    await state('failed');
+    assert.doesNotMatch(await stage.client.run(['profiles', 'list']), /office/);
+    assert.equal(await answersPing(stage.office.terminal, stage.office.hostAddress), false);
+    await coming();
+    await answer(await prompt(), '123456');
+    await state('connected');
+    await ping(stage.office.terminal, stage.office.hostAddress);
+    await stage.client.down('office');
+
+    // Whoever rewrites the gateway without the PIN has not got the secret that goes with it.
+    inserted?.remove();
+    await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
+    const [tag, content] = [...card.objects].find(([each]) => each === 0x5fff53)!;
+    const changed = content.slice();
+    changed[changed.length - 1]! ^= 1;
+    card.objects.set(tag, changed);
+    await coming();
+    const refused = await stage.client.attempt(['up', 'office', '--secret-stdin'], '123456\n');
+    assert.equal(refused.code, 5);
+    await stage.client.down('office');
+    card.objects.set(tag, content);
+    await stage.client.run(['card', 'erase', '--secret-stdin'], managementKey);
+    await stage.client.putSecret('office', 'psk', officeSecret);
+    await stage.prepare(rowOf());
+    inserted?.remove();
     await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
   });
 

@@ -51,6 +51,7 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
     contrast: contrast ?? 'system',
     motion: 'system',
     notifications: true,
+    checkForUpdates: false,
     startAtLogin: false,
     connectOnStart: ['office'],
   };
@@ -81,6 +82,7 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
           controlPath: '/run/sealnic/control.sock',
           trayAvailable: true,
           startAtLoginSupported: true,
+          updateCheckSupported: true,
         };
       case 'filter.list':
         return { version: 1, rows };

@@ -23,6 +23,7 @@ test('settings outlive the app, and only the user reads them', (t) => {
     contrast: 'system',
     motion: 'system',
     notifications: true,
+    checkForUpdates: false,
     startAtLogin: false,
     connectOnStart: ['office'],
   });
@@ -55,7 +56,13 @@ test('where the file cannot be written the settings stay as they were', (t) => {
 test('the memory starts empty', (t) => {
   const path = join(directoryOf(t), 'window.json');
   const file = memoryFile(path);
-  assert.deepEqual(file.value, { bounds: null, lastUsed: [], toldAboutTray: false, trayDismissed: false });
+  assert.deepEqual(file.value, {
+    bounds: null,
+    lastUsed: [],
+    toldAboutTray: false,
+    trayDismissed: false,
+    update: { serial: 0, told: '' },
+  });
   file.update({ toldAboutTray: true });
   assert.equal(JSON.parse(readFileSync(path, 'utf8')).toldAboutTray, true);
 });
@@ -92,6 +99,7 @@ test('only what can be connected, and is not, is connected at the start', () => 
     contrast: 'system',
     motion: 'system',
     notifications: true,
+    checkForUpdates: false,
     startAtLogin: true,
     connectOnStart: ['office', 'lab', 'broken', 'gone'],
   } as const;

@@ -14,6 +14,7 @@ const information: AppInformation = {
   controlPath: '/home/alice/control.sock',
   trayAvailable: true,
   startAtLoginSupported: true,
+  updateCheckSupported: true,
 };
 
 test('what is in it, and what is not', () => {

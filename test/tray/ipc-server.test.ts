@@ -12,6 +12,7 @@ const settings: Settings = {
   contrast: 'system',
   motion: 'system',
   notifications: true,
+  checkForUpdates: false,
   startAtLogin: false,
   connectOnStart: [],
 };

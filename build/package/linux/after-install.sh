@@ -26,7 +26,7 @@ if running; then systemctl daemon-reload; fi
 if [ -z "$before" ]; then
 	systemctl enable --quiet sealnic.service
 	if running; then systemctl start sealnic.service; fi
-elif running; then
+elif running && systemctl is-enabled --quiet sealnic.service; then
 	# What was connected is taken up again by the new service; until then what it protects is blocked.
-	systemctl try-restart sealnic.service
+	systemctl restart sealnic.service
 fi

@@ -50,6 +50,18 @@ export function addCardCommands(program: Command, run: Runner): void {
     .option('--default-management-key', "the management key is the one of the card's maker")
     .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal`)
     .action(run((context, file: string, options: SetupOptions) => putCertificate(context, file, options)));
+  const store = (name: string, description: string) =>
+    command(name, description)
+      .option('--default-management-key', "the management key is the one of the card's maker")
+      .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal`);
+  store('store', 'write a profile with its secret onto the card, so that the card alone connects a computer')
+    .argument('<profile>')
+    .action(
+      run((context, profile: string, options: SetupOptions) => storeProfile(context, profile, options)),
+    );
+  store('erase', 'take the profile off the card again').action(
+    run((context, options: SetupOptions) => erase(context, options)),
+  );
 }
 
 interface CardOptions {
@@ -191,6 +203,30 @@ async function putCertificate(
     ),
   );
   print(context, value, [`The card has the certificate of ${value.subject}.`]);
+  return undefined;
+}
+
+async function storeProfile(
+  context: CommandContext,
+  profile: string,
+  options: SetupOptions,
+): Promise<number | undefined> {
+  const lines = new InputLines(context, options.secretStdin === true);
+  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
+  if (managementKey === undefined) return 1;
+  const value = await context.withService((client) =>
+    client.call('card.store', { profile, ...chosen(options) }, { managementKey }),
+  );
+  print(context, value, [`The card has the profile ${profile} (${value.bytes} bytes).`]);
+  return undefined;
+}
+
+async function erase(context: CommandContext, options: SetupOptions): Promise<number | undefined> {
+  const lines = new InputLines(context, options.secretStdin === true);
+  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
+  if (managementKey === undefined) return 1;
+  await context.withService((client) => client.call('card.erase', chosen(options), { managementKey }));
+  print(context, {}, ['The profile is off the card.']);
   return undefined;
 }
 

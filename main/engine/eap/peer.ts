@@ -71,6 +71,11 @@ export class EapPeer {
     return this.#key;
   }
 
+  /** What a refusal at this time is for, as far as it is known. */
+  get problem(): EapProblem | undefined {
+    return this.#problem;
+  }
+
   /** Throws IkeFormatError for what RFC 3748 does not allow at this time; nothing can follow then. */
   receive(bytes: Uint8Array): EapStep {
     const packet = decodeEap(bytes);

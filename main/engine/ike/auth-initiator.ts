@@ -176,6 +176,8 @@ export class InitiatorAuthentication implements Exchange, AssociationHandler {
       const fits = this.#proof!.fitsKey(auth, this.#eapKey.key, body);
       if (fits) this.#succeed(payloads, identity);
       else this.#reject({ code: 'authentication-failed', problem: 'server-unproven' });
+    } else if (error?.type === notifyType.authenticationFailed && this.#eapKey === undefined) {
+      this.#eap!.refused();
     } else if (error !== undefined) this.#connection.close(refusal(error));
     else throw new IkeFormatError('IKE_AUTH response with neither EAP nor AUTH');
   }

@@ -32,6 +32,11 @@ export class EapExchange {
     this.#take(this.#peer.receive(data));
   }
 
+  /** The gateway ended it by a notify instead of an EAP packet. */
+  refused(): void {
+    this.#listener.failed(refusalOf(this.#peer.problem));
+  }
+
   /** Withdraws what was asked for and wipes the keys. */
   dispose(): void {
     this.#core.forget(this);

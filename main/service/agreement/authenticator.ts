@@ -2,7 +2,8 @@
 // locked memory.
 import type { CertificateProblem, Identity, SignatureScheme } from '../../engine/ike/contract.ts';
 import { verifyPeer } from '../../keys/credentials/verify-peer.ts';
-import type { CardKeys, CardUse, UnlockedKey } from '../cards/card-keys.ts';
+import type { CardKeys, CardUse, UnlockedKey, UnlockedSecret } from '../cards/card-keys.ts';
+import type { CardProfiles } from '../cards/card-profiles.ts';
 import { selectionOf } from '../cards/selection.ts';
 import { EapPassword, type PasswordSources } from '../connection/password.ts';
 import { ConnectionProblem } from '../connection/problem.ts';
@@ -11,26 +12,35 @@ import { formatIdentity } from '../profile/identity.ts';
 import type { PeerProof } from './agreement.ts';
 import type { Credentials } from './credentials.ts';
 
+/** Keys on cards, and what came on them. */
+export interface CardParts {
+  readonly keys: CardKeys;
+  readonly profiles: CardProfiles;
+}
+
 export class Authenticator {
   readonly #store: Credentials;
   readonly #asking: Omit<PasswordSources, 'store'> | undefined;
-  readonly #cardKeys: CardKeys | undefined;
+  readonly #cards: CardParts | undefined;
 
-  /** `asking`: absent, no profile can log in by name and password. `cardKeys`: absent, none by a card. */
-  constructor(store: Credentials, asking?: Omit<PasswordSources, 'store'>, cardKeys?: CardKeys) {
+  /** `asking`: absent, no profile can log in by name and password. `cards`: absent, none by a card. */
+  constructor(store: Credentials, asking?: Omit<PasswordSources, 'store'>, cards?: CardParts) {
     this.#store = store;
     this.#asking = asking;
-    this.#cardKeys = cardKeys;
+    this.#cards = cards;
   }
 
   /** What has to be asked of a person before the agreement begins; undefined: nothing. Throws ConnectionProblem. */
-  async unlock(profile: Profile, use: CardUse): Promise<UnlockedKey | undefined> {
+  async unlock(profile: Profile, use: CardUse): Promise<UnlockedKey | UnlockedSecret | undefined> {
     const { authentication } = profile;
+    if (this.#cards?.profiles.hasSecret(profile) === true && !this.#storeHas(authentication)) {
+      return this.#cards.profiles.unlock(profile, use);
+    }
     if (authentication.method !== 'card') return undefined;
-    if (this.#cardKeys === undefined) {
+    if (this.#cards === undefined) {
       throw new ConnectionProblem({ code: 'card-missing', reader: 'no-library' });
     }
-    return this.#cardKeys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
+    return this.#cards.keys.unlock(selectionOf(authentication), authentication.pin === 'once', use);
   }
 
   /** undefined: the profile does without. */
@@ -61,8 +71,24 @@ export class Authenticator {
     proof: PeerProof,
     owner?: number,
   ): Promise<{ valid: boolean; problem?: CertificateProblem; detail?: string }> {
-    const authorities = this.#store.authorities(profile.peerAuthentication.authorities, owner);
+    const authorities = profile.peerAuthentication.authorities.flatMap((name) => {
+      const onCard = this.#storeHasAuthority(name)
+        ? undefined
+        : this.#cards?.profiles.authority(profile.name, name);
+      return onCard === undefined ? this.#store.authorities([name], owner) : [onCard];
+    });
     const peerRole = profile.role === 'gateway' ? 'client' : 'gateway';
     return verifyPeer(proof, authorities, new Date(), peerRole);
+  }
+
+  /** What lies on this computer goes before what a card brings. */
+  #storeHas(authentication: Profile['authentication']): boolean {
+    if (authentication.method !== 'psk') return false;
+    const { secret } = authentication;
+    return this.#store.list().some(({ kind, name }) => kind === 'psk' && name === secret);
+  }
+
+  #storeHasAuthority(wanted: string): boolean {
+    return this.#store.list().some(({ kind, name }) => kind === 'authority' && name === wanted);
   }
 }

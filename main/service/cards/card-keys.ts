@@ -27,6 +27,15 @@ export interface CardUse {
   readonly signal?: AbortSignal;
 }
 
+/** What was unwrapped by a card. */
+export interface UnlockedSecret {
+  readonly card: string;
+  /** A copy in locked memory, which the caller frees. */
+  preSharedKey(): Uint8Array;
+  /** Wipes it. */
+  close(): void;
+}
+
 /** A key whose PIN was given. */
 export interface UnlockedKey {
   readonly card: string;

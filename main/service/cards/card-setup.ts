@@ -18,12 +18,15 @@ import { encodeName, formatName } from '../../keys/credentials/distinguished-nam
 import { readCertificates } from '../../keys/credentials/pem.ts';
 import { ConnectionProblem } from '../connection/problem.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
+import type { Profile } from '../profile/contract.ts';
 import type { Prompts } from '../prompts/prompts.ts';
 import type { CardKeys } from './card-keys.ts';
+import type { CardProfiles } from './card-profiles.ts';
 
 export interface CardSetupParts {
   readonly cards: Cards;
   readonly cardKeys: CardKeys;
+  readonly cardProfiles: CardProfiles;
   readonly prompts: Prompts;
   readonly secrets: SecretMemory;
 }
@@ -178,6 +181,28 @@ export class CardSetup {
         this.#parts.cards.writeCertificate(card.id, purpose, der, { kind: 'management-key', key }),
       );
       return { subject: subjectOf(der) };
+    });
+  }
+
+  /** Gives the bytes that it takes on the card. */
+  store(
+    wanted: string | undefined,
+    profile: Profile,
+    text: string,
+    managementKey: Uint8Array,
+  ): Promise<number> {
+    return told(async () => {
+      const card = this.choose(wanted);
+      return await this.#withSecret(managementKey, (key) =>
+        this.#parts.cardProfiles.store(card, profile, text, key),
+      );
+    });
+  }
+
+  erase(wanted: string | undefined, managementKey: Uint8Array): Promise<void> {
+    return told(async () => {
+      const card = this.choose(wanted);
+      await this.#withSecret(managementKey, (key) => this.#parts.cardProfiles.erase(card, key));
     });
   }
 

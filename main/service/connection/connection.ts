@@ -6,7 +6,7 @@ import { parseAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
-import type { UnlockedKey } from '../cards/card-keys.ts';
+import type { UnlockedKey, UnlockedSecret } from '../cards/card-keys.ts';
 import { fitsCard, selectionOf } from '../cards/selection.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
@@ -52,7 +52,7 @@ export class Connection implements AgreementParty {
   /** Aborted when nobody needs any more what was asked for the present undertaking. */
   #interest = new AbortController();
   /** On a card, with its PIN given. */
-  #key: UnlockedKey | undefined;
+  #key: UnlockedKey | UnlockedSecret | undefined;
   /** The card that the present SAs hang on. */
   #card: string | undefined;
   #cancelKeeping: (() => void) | undefined;
@@ -73,6 +73,9 @@ export class Connection implements AgreementParty {
       ...surroundings,
       isRunning: () => this.#model.phase === 'running' && this.#ike !== undefined,
       probe: (urgent) => this.#agreement?.probe(this.#ike!, urgent),
+      answeredAt: () =>
+        this.#agreement?.snapshot().find(({ connection }) => connection === this.#ike)?.roundTrip
+          ?.atMilliseconds,
     });
     this.#portal = this.#makePortal();
   }
@@ -163,8 +166,8 @@ export class Connection implements AgreementParty {
   /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
   cardRemoved(card: string): void {
     const { authentication } = this.profile;
-    if (authentication.method !== 'card' || this.#card !== card) return;
-    if (authentication.onRemoval === 'disconnect') {
+    if (this.#card !== card) return;
+    if (authentication.method !== 'card' || authentication.onRemoval === 'disconnect') {
       this.#dispatch({ type: 'card-removed' });
       return;
     }
@@ -176,10 +179,14 @@ export class Connection implements AgreementParty {
 
   cardInserted(card: CardDescription): void {
     const { authentication } = this.profile;
-    if (authentication.method !== 'card' || !fitsCard(card, selectionOf(authentication))) return;
+    const fits = authentication.method === 'card' && fitsCard(card, selectionOf(authentication));
     if (card.id === this.#card) this.#stopKeeping();
-    const waits = this.#model.why?.code === 'card-removed' || this.#model.why?.code === 'card-missing';
-    if (this.#model.phase === 'stopped' && waits) this.#dispatch({ type: 'retry' });
+    else if (!fits && authentication.method !== 'psk') return;
+    const why = this.#model.why?.code;
+    // A pre-shared key that was nowhere may be on this card.
+    const waits = fits || card.id === this.#card ? why === 'card-removed' || why === 'card-missing' : false;
+    const lacks = authentication.method === 'psk' && (why === 'secret-missing' || why === 'card-missing');
+    if (this.#model.phase === 'stopped' && (waits || lacks)) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -227,13 +234,15 @@ export class Connection implements AgreementParty {
     return { lifetime: this.profile.esp.lifetime, replayWindow: this.profile.esp.replayWindow };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
+    if (this.#key !== undefined && 'preSharedKey' in this.#key)
+      return Promise.resolve(this.#key.preSharedKey());
     return this.#surroundings.authenticator.preSharedKey(this.profile, remote, this.owner);
   }
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
   async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    if (this.#key === undefined)
+    if (this.#key === undefined || !('sign' in this.#key))
       return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
     try {
       return await this.#key.sign(scheme, data);
@@ -416,7 +425,7 @@ export class Connection implements AgreementParty {
       return;
     }
     this.#key = key;
-    if (key !== undefined) this.#card = key.card;
+    this.#card = key?.card;
     this.#stopKeeping();
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
@@ -428,7 +437,7 @@ export class Connection implements AgreementParty {
       this.profile,
       this.association,
       address,
-      this.#key,
+      key !== undefined && 'sign' in key ? key : undefined,
       this.owner,
     );
     const ike = session.agreement.connect(this, configuration, local, endpoint);

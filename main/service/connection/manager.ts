@@ -200,7 +200,7 @@ export class ConnectionManager {
     const { name } = candidate.profile;
     const others = this.#others(name);
     if (others.length >= mostConnections) {
-      throw new ControlError({ code: 'too-much', limit: `${mostConnections} connections at a time` });
+      throw new ControlError({ code: 'too-much', limit: { code: 'limit-profiles', count: mostConnections } });
     }
     if (candidate instanceof Gateway) {
       const gateway = others.find((other) => other instanceof Gateway);

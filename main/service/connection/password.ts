@@ -81,10 +81,10 @@ export class EapPassword {
 
   /** True: it was the password, and its owner may be asked for another one. */
   mayAskAgain(reason: Failure): boolean {
-    if (reason.code !== 'authentication-failed') return false;
-    if (reason.problem !== undefined && reason.problem !== 'wrong-password') return false;
+    // Without a problem it was refused before anybody spoke of a password.
+    if (reason.code !== 'authentication-failed' || reason.problem !== 'wrong-password') return false;
     this.#dropHeld();
-    this.#refusal = { ...reason, problem: 'wrong-password' };
+    this.#refusal = reason;
     this.#refusals += 1;
     if (this.#refusals < mostRefusals) return true;
     this.#refusals = 0;

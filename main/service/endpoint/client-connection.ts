@@ -146,7 +146,7 @@ export class ClientConnection {
       return;
     }
     if (this.#pending >= this.#options.limits.pendingRequests) {
-      this.#refuse(request.id, { code: 'too-much', limit: 'pending requests' });
+      this.#refuse(request.id, { code: 'too-much', limit: { code: 'limit-requests' } });
       return;
     }
     void this.#answer(request);
@@ -175,7 +175,7 @@ export class ClientConnection {
     const frame = encodeJson(message);
     if (frame.length > maximumAnswerBytes) {
       const id = (message as Partial<JSONRPCRequest>).id;
-      this.#refuse(id, { code: 'too-much', limit: 'size of the answer' });
+      this.#refuse(id, { code: 'too-much', limit: { code: 'limit-answer' } });
       return;
     }
     this.#write(frame);
@@ -233,7 +233,7 @@ export class ClientConnection {
     const { api, limits } = this.#options;
     if (api.startCapture === undefined) throw new ControlError({ code: 'not-supported', feature: 'capture' });
     if (this.#captures.size >= limits.capturesPerConnection) {
-      throw new ControlError({ code: 'too-much', limit: 'captures' });
+      throw new ControlError({ code: 'too-much', limit: { code: 'limit-captures' } });
     }
     const stream = this.#nextStream++;
     const capture = await api.startCapture(parameters, this.#caller, this.#captureSink(stream));

@@ -83,7 +83,7 @@ class ControlEndpoint implements Endpoint {
     const ofUser = [...this.#connections].filter((connection) => connection.uid === peer.uid).length;
     const most = peer.uid === 0 ? this.#limits.connectionsOfRoot : this.#limits.connectionsPerUser;
     if (ofUser >= most) {
-      const failure: ControlFailure = { code: 'too-much', limit: 'connections of one user' };
+      const failure: ControlFailure = { code: 'too-much', limit: { code: 'limit-connections' } };
       socket.on('error', () => socket.destroy());
       socket.end(encodeJson(createJSONRPCErrorResponse(null, failureCode, failure.code, failure)));
       socket.destroySoon();

@@ -12,7 +12,7 @@ const intervalMilliseconds = 250;
 export interface WatchOptions {
   readonly sessions: () => readonly VaultSession[];
   /** A vault came within reach. */
-  readonly arrived: (session: VaultSession) => void;
+  readonly arrived: (session: VaultSession) => Promise<void>;
   /** Which media are mounted. */
   readonly media?: () => readonly Medium[];
 }
@@ -63,22 +63,24 @@ export class MediumWatch {
     for (const session of sessions) {
       const { place } = session.enrolled;
       if (place.type !== 'medium') continue;
-      const carrying: string[] = [];
-      const unusable: VaultError[] = [];
+      /** By device: one medium may be mounted in several places. */
+      const carrying = new Map<string, string>();
+      const unusable: string[] = [];
       for (const medium of media) {
         const path = pathOn(medium, place.file);
         const found = await identify(path);
-        if (found === session.id) carrying.push(path);
-        else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(found);
+        if (found === session.id) {
+          if (!carrying.has(medium.device) || path === session.path) carrying.set(medium.device, path);
+        } else if (found instanceof VaultError && found.problem !== 'missing') unusable.push(path);
       }
-      await this.#settle(session, carrying, unusable[0]);
+      await this.#settle(session, [...carrying.values()], unusable[0]);
     }
   }
 
   async #settle(
     session: VaultSession,
     carrying: readonly string[],
-    unusable: VaultError | undefined,
+    unusable: string | undefined,
   ): Promise<void> {
     const [first, second] = carrying;
     const duplicate = new VaultError(
@@ -98,8 +100,9 @@ export class MediumWatch {
       return;
     }
     this.#stamps.delete(session.id);
-    await session.locate(first, first === undefined ? unusable : undefined);
-    if (first !== undefined && session.content !== undefined) this.#options.arrived(session);
+    // A file that is damaged now may be mended while its medium stays in: the session follows it and says what is wrong.
+    await session.locate(first ?? unusable);
+    if (first !== undefined && session.content !== undefined) await this.#options.arrived(session);
   }
 
   async #lookAtFile(session: VaultSession, path: string): Promise<void> {
@@ -110,7 +113,7 @@ export class MediumWatch {
     const wasThere = session.content !== undefined;
     if (session.path === path) await session.refresh();
     else await session.locate(path);
-    if (!wasThere && session.content !== undefined) this.#options.arrived(session);
+    if (!wasThere && session.content !== undefined) await this.#options.arrived(session);
   }
 }
 

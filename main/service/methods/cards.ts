@@ -7,13 +7,16 @@ import { slotName } from '../../keys/card/piv.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
 import { formatName } from '../../keys/credentials/distinguished-name.ts';
 import type { CardSetup } from '../cards/card-setup.ts';
+import type { ProfileBook } from './profiles.ts';
 
 /** `card …`: prompts go to whoever calls. */
 export function cardHandlers({
   cards,
   cardSetup: setup,
+  profiles,
 }: {
   readonly cards: Cards;
+  readonly profiles: ProfileBook;
   readonly cardSetup: CardSetup;
 }): Pick<ServiceMethods, keyof typeof cardMethods> {
   return {
@@ -34,6 +37,13 @@ export function cardHandlers({
     'card.setup': (parameters, { uid }, { managementKey }) => setup.setup(parameters, uid, managementKey),
     'card.put-certificate': (parameters, _caller, { certificate, managementKey }) =>
       setup.putCertificate(parameters, certificate, managementKey),
+    'card.store': async ({ card, profile }, _caller, { managementKey }) => ({
+      bytes: await setup.store(card, profiles.load(profile), profiles.text(profile), managementKey),
+    }),
+    'card.erase': async ({ card }, _caller, { managementKey }) => {
+      await setup.erase(card, managementKey);
+      return {};
+    },
   };
 }
 

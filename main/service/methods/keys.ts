@@ -164,7 +164,10 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
           removed = true;
         }
       }
-      if (!removed) throw new ControlError({ code: 'secret-not-found', name });
+      if (!removed) {
+        for (const session of sessions) refuseLocked(session, kinds, name);
+        throw new ControlError({ code: 'secret-not-found', name });
+      }
       return {};
     },
     'keys.add-compartment': async ({ vault, compartment }, caller, given) => {
@@ -351,6 +354,15 @@ async function edit(
   }
   if (opened.owner !== caller.uid && !caller.administrator) refuse(method, opened.owner);
   await toldOf(vault, () => session.edit(idText(opened.compartment.id), change));
+}
+
+/** What is known to lie in a locked compartment cannot be taken out of it. */
+function refuseLocked(session: VaultSession, kinds: readonly EntryKind[], name: string): void {
+  for (const [id, { name: compartment, entries }] of Object.entries(session.enrolled.compartments)) {
+    if (session.isOpen(id) !== undefined) continue;
+    if (!kinds.some((kind) => entries?.includes(`${kind}/${name}`))) continue;
+    throw new ControlError({ code: 'vault-locked', vault: session.name, compartment });
+  }
 }
 
 function chooseCompartment(session: VaultSession, name: string | undefined): string {

@@ -9,6 +9,7 @@ import type { ProfileSummary } from '../../control/values.ts';
 import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { replaceFile } from '../../keys/credentials/replace-file.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
+import type { CardProfiles } from '../cards/card-profiles.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import type { Profile } from '../profile/contract.ts';
@@ -24,6 +25,8 @@ export class ProfileBook {
   readonly #further: ReadonlyMap<string, string>;
   readonly #credentials: CredentialStore;
   readonly #keyring: Keyring | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #cards: Pick<CardProfiles, 'profiles'> | undefined;
 
   /** `furtherFiles`: profiles that lie elsewhere, e.g. the one of `sealnic gateway FILE`. */
   constructor(
@@ -31,11 +34,19 @@ export class ProfileBook {
     furtherFiles: readonly string[],
     credentials: CredentialStore,
     keyring?: Keyring,
+    cards?: Pick<CardProfiles, 'profiles'>,
   ) {
     this.#directory = directory;
     this.#further = new Map(furtherFiles.map((path) => [nameOfFile(path), path]));
     this.#credentials = credentials;
     this.#keyring = keyring;
+    this.#cards = cards;
+  }
+
+  /** One was stored, changed or removed by this service. */
+  onChange(changed: () => void): { close(): void } {
+    this.#listeners.add(changed);
+    return { close: () => this.#listeners.delete(changed) };
   }
 
   has(name: string): boolean {
@@ -47,9 +58,13 @@ export class ProfileBook {
     return this.#fileNames().includes(name);
   }
 
-  /** Those in files, and those in open vaults. */
+  /** Those in files, in open vaults, and on cards that are in. */
   names(): readonly string[] {
-    return [...new Set([...this.#fileNames(), ...(this.#keyring?.profiles().keys() ?? [])])].sort();
+    const elsewhere = [
+      ...(this.#keyring?.profiles().keys() ?? []),
+      ...(this.#cards?.profiles().keys() ?? []),
+    ];
+    return [...new Set([...this.#fileNames(), ...elsewhere])].sort();
   }
 
   #fileNames(): readonly string[] {
@@ -73,8 +88,9 @@ export class ProfileBook {
     if (!this.has(name)) {
       throw new ControlError({ code: 'profile-not-found', profile: name, known: [...this.names()] });
     }
-    const inVault = this.#isFile(name) ? undefined : this.#keyring?.profiles().get(name);
-    return inVault ?? readFileSync(this.#path(name), 'utf8');
+    if (this.#isFile(name)) return readFileSync(this.#path(name), 'utf8');
+    const elsewhere = this.#keyring?.profiles().get(name) ?? this.#cards?.profiles().get(name);
+    return elsewhere ?? readFileSync(this.#path(name), 'utf8');
   }
 
   valid(): readonly Profile[] {
@@ -164,6 +180,7 @@ export class ProfileBook {
     const text = withLockdown(this.text(name), on);
     parse(text, name);
     replaceFile(this.#path(name), text, 0o644);
+    this.#changed();
   }
 
   /** Throws ControlError profile-not-found. */
@@ -178,6 +195,11 @@ export class ProfileBook {
       });
     }
     unlinkSync(this.#path(name));
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const changed of this.#listeners) changed();
   }
 
   #mayStore(name: string, replace: boolean): void {
@@ -188,6 +210,7 @@ export class ProfileBook {
     this.#mayStore(name, replace);
     mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
     replaceFile(join(this.#directory, `${name}${ending}`), text, 0o644);
+    this.#changed();
   }
 
   #path(name: string): string {

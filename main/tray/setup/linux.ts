@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Setup, SetupOutcome } from './contract.ts';
+import { archiveWords, copyPrefix, copyScript, runWithArchive } from './image-linux.ts';
 
 const unit = 'sealnic.service';
 const unitDirectories = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
@@ -11,11 +12,14 @@ const dismissedCode = 126;
 const notAuthorizedCode = 127;
 const longestWaitMilliseconds = 10 * 60_000;
 
+/** `image`: the service's folder in an AppImage, which is copied out of it. */
 export function linuxSetup(
   command: string,
   user: string,
   path: string = process.env.PATH ?? '',
   unitsIn: readonly string[] = unitDirectories,
+  image?: string,
+  prefix = copyPrefix,
 ): Setup {
   const find = (program: string) =>
     path
@@ -23,32 +27,48 @@ export function linuxSetup(
       .filter((directory) => directory.startsWith('/'))
       .map((directory) => join(directory, program))
       .find(isProgram);
+  const install =
+    image === undefined ? [command, 'service', 'install'] : ['/bin/sh', '-c', copyScript(prefix)];
+  const copies = (words: readonly string[]) => image !== undefined && words === install;
   return {
     serviceInstalled: () => unitsIn.some((directory) => existsSync(join(directory, unit))),
     commands: {
-      install: [command, 'service', 'install'],
+      install,
       start: [find('systemctl') ?? '/usr/bin/systemctl', 'start', unit],
       allow: [command, 'service', 'allow', user],
     },
     asker: () => find('pkexec'),
-    typed: (words) => ['sudo', ...words].map(quoted).join(' '),
+    typed: (words) => {
+      const asked = ['sudo', ...words].map(quoted).join(' ');
+      return copies(words) ? `${archiveWords(image!).map(quoted).join(' ')} | ${asked}` : asked;
+    },
     run: (words) => {
       const asker = find('pkexec');
-      return asker === undefined ? Promise.resolve({ outcome: 'refused' }) : runAsked(asker, words);
+      if (asker === undefined) return Promise.resolve({ outcome: 'refused' });
+      return copies(words) ? copyAsked([asker, ...words], image!) : runAsked(asker, words);
     },
   };
+}
+
+async function copyAsked(words: readonly string[], folder: string): Promise<SetupOutcome> {
+  const { exitCode, said } = await runWithArchive(words, folder);
+  return outcomeOf(exitCode, said);
 }
 
 function runAsked(asker: string, words: readonly string[]): Promise<SetupOutcome> {
   return new Promise((resolve) => {
     execFile(asker, [...words], { timeout: longestWaitMilliseconds }, (error, output, errors) => {
-      if (error === null) return resolve({ outcome: 'done' });
-      if (error.code === dismissedCode) return resolve({ outcome: 'dismissed' });
-      if (error.code === notAuthorizedCode) return resolve({ outcome: 'refused' });
       const said = `${errors}${output}`.trim();
-      resolve({ outcome: 'failed', detail: (said === '' ? error.message : said).slice(-500) });
+      resolve(outcomeOf(error === null ? 0 : error.code, said === '' ? (error?.message ?? '') : said));
     });
   });
+}
+
+function outcomeOf(exitCode: unknown, said: string): SetupOutcome {
+  if (exitCode === 0) return { outcome: 'done' };
+  if (exitCode === dismissedCode) return { outcome: 'dismissed' };
+  if (exitCode === notAuthorizedCode) return { outcome: 'refused' };
+  return { outcome: 'failed', detail: said.slice(-500) };
 }
 
 function isProgram(path: string): boolean {

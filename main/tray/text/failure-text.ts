@@ -21,6 +21,8 @@ export function failureText(translate: Translate, failure: ControlFailure): Fail
         name: failure.name,
         problems: failure.problems.map((problem) => problemText(translate, problem)).join('; '),
       });
+    case 'too-much':
+      return textsOf(translate, 'failure.too-much', { limit: messageText(translate, failure.limit) });
     case 'import-choice':
       return textsOf(translate, 'failure.import-choice', { connections: failure.connections.join(', ') });
     case 'import-unsupported':

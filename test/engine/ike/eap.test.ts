@@ -295,6 +295,25 @@ describe('EAP as initiator', () => {
     });
   }
 
+  it('a refusal tells the password from what came before it', () => {
+    const refused: Script = () => [notify(notifyType.authenticationFailed)];
+    const first = new PlayedGateway(7, refused).connect();
+    assert.deepEqual(first.pair.client.closed[0]?.reason, { code: 'authentication-failed' });
+    const told = new PlayedGateway(7, () => [...proved, eap(1, 1, 6)], refused).connect();
+    assert.deepEqual(told.pair.client.closed[0]?.reason, {
+      code: 'authentication-failed',
+      problem: 'wrong-password',
+    });
+    const after = new PlayedGateway(
+      7,
+      () => [...proved, eap(1, 1, 6)],
+      () => [eap(3, 2)],
+      refused,
+    ).connect();
+    assert.deepEqual(after.pair.client.closed[0]?.reason, { code: 'authentication-failed' });
+    for (const gateway of [first, told, after]) assertNothingLeft(gateway);
+  });
+
   it('no password is asked for where the gateway has not proved itself', () => {
     const gateway = new PlayedGateway(5, () => [...proved, eap(1, 1, 6)]);
     const { client } = gateway.pair;

@@ -38,9 +38,24 @@ export class CardLab {
     writeFileSync(join(configuration, 'vpcd'), text);
     rmSync(this.socket, { force: true });
     const script = 'ip link set lo up && mount --bind "$0" /run/pcscd && exec pcscd --foreground -c "$1"';
-    this.#daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', script, this.directory, configuration], {
-      stdio: 'ignore',
-    });
+    this.#daemon = spawn(
+      'unshare',
+      [
+        '--mount',
+        '--net',
+        'setpriv',
+        '--pdeathsig',
+        'KILL',
+        'sh',
+        '-c',
+        script,
+        this.directory,
+        configuration,
+      ],
+      {
+        stdio: 'ignore',
+      },
+    );
     for (let waited = 0; !existsSync(this.socket); waited++) {
       if (waited > 1000 || this.#daemon.exitCode !== null) throw new Error('pcscd does not start');
       await sleep(20);

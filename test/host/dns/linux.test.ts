@@ -111,7 +111,7 @@ test('a file that a computer was switched off with is put back at the next start
   writeFileSync(resolverPath, 'nameserver 1.1.1.1\n');
   await openHostNetwork({ ...options, boot: 'yesterday' }).applyDns(dns);
   const next = openHostNetwork({ ...options, boot: 'today' });
-  assert.deepEqual(await next.undo({ keepFailClosed: true }), [resolverPath]);
+  assert.deepEqual(await next.undo({ keepFailClosed: true }), [{ code: 'change-file', path: resolverPath }]);
   assert.equal(readFileSync(resolverPath, 'utf8'), 'nameserver 1.1.1.1\n');
 
   await openHostNetwork({ ...options, boot: 'today' }).applyDns(dns);

@@ -1,7 +1,8 @@
 // Cards through a real pcscd and its virtual reader, and OpenSC as an independent judge of the virtual card.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createECDH, diffieHellman, generateKeyPairSync, verify } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,6 +166,18 @@ describe('cards through pcscd', { skip: cannotRunCards }, () => {
     card.objects.delete(0x5fc10a);
   });
 
+  test('a card that another program holds or resets is there all the same', async () => {
+    const id = cards.cards[0]!.id;
+    const holder = await otherProgram('exclusive', 'leave');
+    await assert.rejects(cards.sign(id, 'authentication', ecdsa, data), problem('busy'));
+    await holder.end();
+    await cards.verifyPin(id, pinOf('123456'), { keepUnlocked: true });
+    await (await otherProgram('shared', 'reset')).end();
+    await assert.rejects(cards.sign(id, 'authentication', ecdsa, data), problem('pin-needed', 3));
+    await cards.sign(id, 'authentication', ecdsa, data, { pin: pinOf('123456') });
+    assert.equal(cards.cards[0]?.id, id);
+  });
+
   test('taken out and put in again', async () => {
     const gone = next('removed');
     inserted?.remove();
@@ -215,3 +228,15 @@ describe('cards through pcscd', { skip: cannotRunCards }, () => {
     }
   });
 });
+
+async function otherProgram(mode: 'exclusive' | 'shared', end: 'leave' | 'reset') {
+  const program = join(import.meta.dirname, 'other-program.ts');
+  const child = spawn(process.execPath, [program, mode, end], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return {
+    async end() {
+      child.stdin.end();
+      await once(child, 'exit');
+    },
+  };
+}

@@ -139,6 +139,7 @@ test('a wrong one is asked for again, three times at most', async () => {
 test('what is not the password does not lead to another question', () => {
   const { password } = world();
   assert.equal(password.mayAskAgain({ code: 'no-answer', milliseconds: 1 }), false);
+  assert.equal(password.mayAskAgain({ code: 'authentication-failed' }), false);
   assert.equal(password.mayAskAgain({ code: 'authentication-failed', problem: 'account-disabled' }), false);
   assert.equal(password.mayAskAgain({ code: 'authentication-failed', problem: 'no-common-method' }), false);
 });

@@ -313,6 +313,6 @@ test('seventeen are too many', async () => {
   const many = (index: number) => named(`n${index}`, terminalText, ['10.1.0.0/24', `10.1.${index}.0/24`]);
   for (let index = 0; index < 16; index += 1) terminal.connections.up(many(index), 0, true);
   assert.throws(() => terminal.connections.up(many(16), 0, true), {
-    failure: { code: 'too-much', limit: '16 connections at a time' },
+    failure: { code: 'too-much', limit: { code: 'limit-profiles', count: 16 } },
   });
 });

@@ -211,7 +211,7 @@ test('a typed client learns why it was turned away', async () => {
   await using fake = await runFake(undefined, { limits: { connectionsOfRoot: 0, connectionsPerUser: 0 } });
   const client = await fake.connect();
   await assert.rejects(client.call('status', {}), {
-    failure: { code: 'too-much', limit: 'connections of one user' },
+    failure: { code: 'too-much', limit: { code: 'limit-connections' } },
   });
 });
 

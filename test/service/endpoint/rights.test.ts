@@ -323,6 +323,7 @@ function exampleOf(name: MethodName): object {
       replace: false,
     },
     'card.put-certificate': { slot: '9a', replace: false },
+    'card.store': { profile: 'office' },
     'prompts.answer': { id: 'prompt-1' },
     'prompts.cancel': { id: 'prompt-1' },
     'capture.start': { side: 'wire', snapLength: 65535 },

@@ -1,0 +1,265 @@
+// The .deb from a read-only medium on a plain Debian: installed, used from the tray by the user at the machine, upgraded
+// with the connection's promise kept, and purged without a trace.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { laptopProfile, officeAddress, secretName } from '../../build/demo/profiles.ts';
+import { debianDepends } from '../../build/package/product.ts';
+import { TrayHost } from '../e2e/status-notifier.ts';
+import { DebianComputer, eventually, makeDebianRoot, makeImage, missingForRoot } from './debian-root.ts';
+import { Office } from './office.ts';
+import { makePackages, missingForPackages } from './packaged.ts';
+
+const limitMilliseconds = 60_000;
+const secret = 'for this test only';
+const nextVersion = '99.1.0';
+const skip = missingForPackages() ?? missingForRoot() ?? false;
+
+describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
+  const directory = skip === false ? mkdtempSync(join(tmpdir(), 'sealnic-debian-')) : '';
+  let computer: DebianComputer;
+  let office: Office | undefined;
+  let host: TrayHost | undefined;
+  let untouched: ReturnType<typeof stateOf>;
+  let packages: readonly string[];
+
+  before(async () => {
+    packages = makeMedium();
+    // One that was made before saves whoever works on this a minute.
+    const root = process.env.SEALNIC_TEST_DEBIAN_ROOT ?? join(directory, 'root');
+    if (!existsSync(root)) makeDebianRoot(root, debianDepends);
+    computer = await DebianComputer.boot(root, join(directory, 'medium.img'));
+    computer.must('useradd', '--create-home', 'alice');
+    computer.must('useradd', '--create-home', 'bob');
+    // Of another program: dpkg takes the folder away where ours was the only one.
+    computer.must('mkdir', '/opt/other');
+    // The test is root and shall see the user's tray.
+    const rootMayUse = '<busconfig><policy context="mandatory"><allow user="root"/></policy></busconfig>';
+    computer.runWith(rootMayUse, 'tee', '/etc/dbus-1/session-local.conf');
+    // A session at the seat, as a display manager opens it.
+    const session = ['XDG_SEAT=seat0', 'XDG_SESSION_TYPE=x11', 'XDG_SESSION_CLASS=user'];
+    const environment = session.flatMap((each) => ['-E', each]);
+    computer.must(
+      ...['systemd-run', '--unit=alice', '--uid=alice', '-p', 'PAMName=login', ...environment],
+      ...['Xvfb', ':7', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'],
+    );
+    office = await Office.start(computer.pid, secret);
+    untouched = stateOf(computer);
+  });
+
+  after(async () => {
+    host?.close();
+    await office?.close();
+    await computer?.off();
+    if (directory !== '') rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('installs from a read-only medium; the service runs with few rights', {
+    timeout: 90_000,
+  }, async () => {
+    assert.notEqual(computer.run('sh', '-c', 'command -v node').exitCode, 0);
+    assert.notEqual(computer.run('touch', '/media/written').exitCode, 0);
+    computer.must('apt-get', 'install', '-y', '--no-install-recommends', `/media/${packages[0]}`);
+    await running();
+    const pid = computer.must('systemctl', 'show', '-P', 'MainPID', 'sealnic').trim();
+    const status = computer.must('cat', `/proc/${pid}/status`);
+    // CAP_KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN, NET_RAW.
+    const wanted = [5, 6, 7, 10, 12, 13].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
+    for (const set of ['CapEff', 'CapPrm', 'CapBnd']) {
+      const [, bits] = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)!;
+      assert.equal(BigInt(`0x${bits}`), wanted, set);
+    }
+    assert.match(status, /^NoNewPrivs:\s*1$/m);
+    assert.match(status, /^Seccomp:\s*2$/m);
+    // Its own view of the system: homes hidden, the system read-only.
+    const within = (...words: string[]) => computer.run('nsenter', '-m', '-t', pid, '--', ...words);
+    assert.notEqual(within('touch', '/usr/written').exitCode, 0);
+    assert.equal(within('ls', '/home').output, '');
+    assert.match(computer.must('stat', '-c', '%A %U', '/opt/SealNIC/chrome-sandbox'), /^-rwsr-xr-x root/);
+    const findings = JSON.parse(computer.must('sealnic', '--json', 'doctor'));
+    assert.deepEqual(
+      findings.findings.filter(({ severity }: { severity: string }) => severity !== 'good'),
+      [],
+    );
+  });
+
+  test('the user at the machine may connect right away, another may not', { timeout: 90_000 }, () => {
+    assert.equal(computer.runWith(laptopProfile, 'tee', '/root/office.toml').exitCode, 0);
+    computer.must('sealnic', 'profiles', 'import', '/root/office.toml');
+    const put = ['sealnic', 'secrets', 'put', secretName, '--kind', 'psk'];
+    assert.equal(computer.runWith(secret, ...put).exitCode, 0);
+    pings();
+    assert.equal(asUser('bob', 'sealnic', 'up', 'office').exitCode, 4);
+    assert.equal(asUser('alice', 'sealnic', 'retry', 'office').exitCode === 4, false);
+  });
+
+  test('the app runs as the user, with its sandbox, and connects from the tray', {
+    timeout: 90_000,
+  }, async () => {
+    const bus = computer.path(`/run/user/${userNumber('alice')}/bus`);
+    host = await eventually('session bus', () => TrayHost.start(`unix:path=${bus}`).catch(() => undefined));
+    const app = computer.start(...userWords('alice', 'sealnic-desktop'));
+    let said = '';
+    app.stderr?.on('data', (part) => {
+      said += part;
+    });
+    try {
+      await host.item(limitMilliseconds);
+      await host.menuWith('Connect office', limitMilliseconds);
+      await host.click('Connect office');
+      await host.menuWith('office: connected', limitMilliseconds);
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${said}`, { cause: error });
+    }
+    assert.match(pings(), / 0% packet loss/);
+    const renderers = await eventually('page of the window', () => {
+      const found = computer.run('pgrep', '-f', '--', '--type=renderer').output.trim();
+      return found === '' ? undefined : found.split('\n');
+    });
+    const first = computer.must('readlink', '/proc/1/ns/pid');
+    for (const pid of renderers) {
+      assert.match(computer.must('cat', `/proc/${pid}/status`), /^Seccomp:\s*2$/m);
+      assert.notEqual(computer.must('readlink', `/proc/${pid}/ns/pid`), first);
+      assert.doesNotMatch(computer.must('cat', `/proc/${pid}/cmdline`), /no-sandbox/);
+    }
+  });
+
+  test('an upgrade keeps the connection, and lets nothing out meanwhile', { timeout: 90_000 }, async () => {
+    const readableBefore = office!.readable();
+    // Those of before the first connection: whatever could be read was counted.
+    assert.ok(readableBefore > 0);
+    const traffic = computer.start('ping', '-q', '-i', '0.02', officeAddress);
+    computer.must('apt-get', 'install', '-y', '--no-install-recommends', `/media/${packages[1]}`);
+    await running();
+    assert.equal(JSON.parse(computer.must('sealnic', '--json', 'status')).version, nextVersion);
+    await connected();
+    assert.match(pings(), / 0% packet loss/);
+    traffic.kill('SIGINT');
+    assert.equal(office!.readable(), readableBefore);
+    await host!.menuWith('office: connected', limitMilliseconds);
+  });
+
+  test('removing it frees the computer first; purging leaves nothing behind', {
+    timeout: 90_000,
+  }, async () => {
+    await host!.click('Quit (connections stay as they are)');
+    computer.must('apt-get', 'remove', '-y', 'sealnic');
+    assert.deepEqual(stateOf(computer).network, untouched.network);
+    assert.match(computer.must('ls', '/etc/sealnic/profiles'), /office\.toml/);
+    computer.must('apt-get', 'purge', '-y', 'sealnic');
+    computer.must('rm', '/root/office.toml');
+    const { files, ...rest } = stateOf(computer);
+    const { files: before, ...restBefore } = untouched;
+    assert.deepEqual(
+      files.filter((line) => !before.includes(line)),
+      [],
+    );
+    assert.deepEqual(
+      before.filter((line) => !files.includes(line)),
+      [],
+    );
+    assert.deepEqual(rest, restBefore);
+  });
+
+  /** Gives the names of the packages on it: this version, and one that comes later. */
+  function makeMedium(): readonly string[] {
+    const medium = join(directory, 'medium');
+    mkdirSync(medium);
+    for (const version of [[], ['--package-version', nextVersion]]) {
+      using packaged = makePackages(['--linux', 'deb', '--uncompressed', ...version]);
+      const output = join(packaged.directory, `linux-${process.arch}`);
+      for (const name of readdirSync(output).filter((each) => each.endsWith('.deb'))) {
+        renameSync(join(output, name), join(medium, name));
+      }
+    }
+    makeImage(join(directory, 'medium.img'), medium);
+    const names = readdirSync(medium).sort();
+    rmSync(medium, { recursive: true });
+    return names;
+  }
+
+  async function running(): Promise<void> {
+    await eventually('running service', () =>
+      computer.run('sealnic', 'status').exitCode === 0 ? true : undefined,
+    );
+    assert.equal(computer.must('systemctl', 'is-active', 'sealnic').trim(), 'active');
+    assert.equal(computer.must('systemctl', 'is-enabled', 'sealnic').trim(), 'enabled');
+  }
+
+  async function connected(): Promise<void> {
+    await eventually('connection', () => {
+      const { connections } = JSON.parse(computer.must('sealnic', '--json', 'status'));
+      return connections.some(({ state }: { state: string }) => state === 'connected') ? true : undefined;
+    });
+  }
+
+  function pings(): string {
+    return computer.run('ping', '-q', '-c', '5', '-i', '0.2', officeAddress).output;
+  }
+
+  function userNumber(user: string): string {
+    return computer.must('id', '-u', user).trim();
+  }
+
+  function userWords(user: string, ...words: readonly string[]): readonly string[] {
+    const runtime = `/run/user/${userNumber(user)}`;
+    const environment = [
+      `HOME=/home/${user}`,
+      `XDG_RUNTIME_DIR=${runtime}`,
+      `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtime}/bus`,
+      'DISPLAY=:7',
+    ];
+    const becoming = ['setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--'];
+    return ['env', ...environment, ...becoming, ...words];
+  }
+
+  function asUser(user: string, ...words: readonly string[]) {
+    return computer.run(...userWords(user, ...words));
+  }
+});
+
+/** What a person would compare before and after. */
+function stateOf(computer: DebianComputer) {
+  const ignored = [
+    '/proc',
+    '/sys',
+    '/dev',
+    '/media',
+    '/tmp',
+    '/home',
+    '/var/log',
+    '/var/cache',
+    '/var/lib/apt',
+  ];
+  const transient = [
+    '/var/lib/dpkg',
+    '/var/lib/systemd',
+    '/run/systemd',
+    '/run/user',
+    '/run/log',
+    '/run/udev',
+  ];
+  const pruned = [...ignored, ...transient].flatMap((path) => ['-path', path, '-o']).slice(0, -1);
+  const find = ['find', '/', '(', ...pruned, ')', '-prune', '-o', '-printf', '%y %m %u:%g %p -> %l\\n'];
+  const network = [
+    computer.must('nft', 'list', 'ruleset'),
+    computer.must('ip', 'rule'),
+    computer.must('ip', '-6', 'rule'),
+    computer.must('ip', 'route', 'show', 'table', 'all'),
+    computer.must('ip', '-brief', 'link'),
+    computer.run('cat', '/etc/resolv.conf').output,
+  ];
+  return {
+    files: computer
+      .must(...find)
+      .trim()
+      .split('\n')
+      .sort(),
+    network,
+    users: computer.must('cat', '/etc/passwd', '/etc/group'),
+    units: computer.must('systemctl', 'list-unit-files', '--no-pager'),
+    processes: computer.run('pgrep', '-af', 'sealnic|SealNIC').output,
+  };
+}
