@@ -24,7 +24,7 @@ export type PageName = (typeof pages)[number];
 /** Another page can be asked for, with what it shall begin with. */
 export interface Destination {
   readonly page: PageName;
-  /** Profiles: open this one, or the form for a new one. */
+  /** Profiles: open this one, or the form for a new one. Connection: show this one. */
   readonly profile?: string;
   readonly create?: boolean;
 }
@@ -93,10 +93,10 @@ function pageOf(destination: Destination, go: Go, service: string): ReactNode {
   // The settings are the app's own: they need no service.
   if (destination.page === 'settings') return <SettingsPage />;
   if (destination.page === 'connection' && service === 'away') return <ConnectionPage go={go} />;
-  if (service !== 'present') return <ServiceAway />;
+  if (service !== 'present') return <ServiceAway go={go} />;
   switch (destination.page) {
     case 'connection':
-      return <ConnectionPage go={go} />;
+      return <ConnectionPage go={go} first={destination.profile} />;
     case 'filter':
       return <FilterPage />;
     case 'associations':

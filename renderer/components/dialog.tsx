@@ -1,5 +1,5 @@
 // A window within the window: the browser's own dialog, which keeps the focus and closes by Escape.
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { useWords } from '../state/words.ts';
 import { Button } from './button.tsx';
 
@@ -17,9 +17,11 @@ export function Dialog({ title, onClose, children, actions, wide = false, closeL
   const { say } = useWords();
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the page: only then the focus goes back to where it was.
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    firstField(dialog)?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -39,6 +41,16 @@ export function Dialog({ title, onClose, children, actions, wide = false, closeL
         {actions}
       </footer>
     </dialog>
+  );
+}
+
+/** The field that says so (`data-first`), or the first one: the browser prefers whatever scrolls. */
+function firstField(dialog: HTMLDialogElement | null): HTMLElement | null | undefined {
+  return (
+    dialog?.querySelector<HTMLElement>('[data-first]') ??
+    dialog?.querySelector<HTMLElement>(
+      '.dialog-body :is(input, select, textarea):not(:disabled, [type="file"])',
+    )
   );
 }
 
