@@ -27,6 +27,7 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
       'service/data-thread': 'main/service/data/thread.ts',
       'service/card-watcher': 'main/keys/card/watcher-worker.ts',
       'service/card-work': 'main/keys/card/work-worker.ts',
+      'service/card-module': 'main/keys/card/pkcs11/module-entry.ts',
       'cli/sealnic': 'main/cli/sealnic.ts',
     },
     outdir: output,

@@ -23,6 +23,7 @@ import { KeyDesk } from './key-desk.ts';
 import { KeychainVaults } from './keychain-vaults.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
+import { hiddenArgument, startCommand } from './login-item/start-command.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
 import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
 import { platform } from './platform/index.ts';
@@ -38,8 +39,6 @@ import { type TrayAction, viewOf } from './view.ts';
 import { MainWindow } from './window.ts';
 import { opensAtStart, promptOpensWindow, type Rectangle } from './window-rules.ts';
 
-/** Starts it without its window. */
-const hiddenArgument = '--hidden';
 const rememberAfterMilliseconds = 500;
 
 export class DesktopApp {
@@ -49,11 +48,15 @@ export class DesktopApp {
     isManaged({ packaged: app.isPackaged, platform, appImage: process.env.APPIMAGE }),
   );
   readonly #memory = memoryFile(join(app.getPath('userData'), 'window.json'));
-  readonly #loginItem = loginItem(app.getPath('appData'), [
-    process.env.APPIMAGE ?? process.execPath,
-    ...(app.isPackaged ? [] : [app.getAppPath()]),
-    hiddenArgument,
-  ]);
+  readonly #loginItem = loginItem(
+    app.getPath('appData'),
+    startCommand({
+      packaged: app.isPackaged,
+      executable: process.execPath,
+      appPath: app.getAppPath(),
+      environment: process.env,
+    }),
+  );
   readonly #notificationRules = new NotificationRules();
   readonly #notifications = new Set<Notification>();
   /** Asked for while the window already opens; until it is answered there is hope. */
