@@ -491,6 +491,7 @@ export function setupState(scenario: Scenario, trayDismissed: boolean): SetupSta
       install: 'sudo /usr/bin/sealnic service install',
       start: 'sudo /usr/bin/systemctl start sealnic.service',
       allow: 'sudo /usr/bin/sealnic service allow alice',
+      importProfile: 'sudo /usr/bin/sealnic profiles import FILE',
     },
     trayAvailable: scenario !== 'no-profile',
     trayDismissed,
