@@ -26,7 +26,7 @@ const peers = [
 /** Windows' files are tried in Wine, with libraries built for them. */
 const windows = ['gcc-mingw-w64-x86-64', 'wine64', 'wine'];
 
-const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc'];
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2'];
 
 /** Built again when one of its sources is newer. */
 const packetModule = {
@@ -59,7 +59,6 @@ export const commands = {
       'openssl',
       'python3',
       'mmdebstrap',
-      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

@@ -11,6 +11,7 @@ import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '..
 import type { Finding } from '../control/values.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
+import { forbidDumps } from '../host/dumps/index.ts';
 import { openHostNetwork } from '../host/network/index.ts';
 import type { CardDescription, CardEvent } from '../keys/card/contract.ts';
 import { PivCards } from '../keys/card/piv-cards.ts';
@@ -100,6 +101,7 @@ function nameOfProfile(file: string): string {
 }
 
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
+  forbidDumps();
   mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
   const underSystemd = process.env.JOURNAL_STREAM !== undefined;
   const ring = new LogRing(Date.now);
