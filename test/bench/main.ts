@@ -1,5 +1,6 @@
 // `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios.
 import { parseArgs } from 'node:util';
+import { describeKeyFigures } from '../interop/lab/keys-figures.ts';
 import { whatIsMissing } from '../interop/lab/requirements.ts';
 import { type Contender, openPair } from './contenders/contender.ts';
 import { openVpn } from './contenders/openvpn.ts';
@@ -7,6 +8,7 @@ import { sealnicBothEnds, sealnicToStrongSwan } from './contenders/sealnic.ts';
 import { strongSwanUserSpace } from './contenders/strongswan.ts';
 import { plainVeth } from './contenders/veth.ts';
 import { wireguardGo } from './contenders/wireguard.ts';
+import { benchKeys, type KeysOutcome, keyRounds } from './keys.ts';
 import { type MeasureOptions, measure } from './measure.ts';
 import { type Outcome, renderReport } from './report.ts';
 
@@ -29,7 +31,7 @@ const { values } = parseArgs({
 });
 
 if (values.help) {
-  process.stdout.write('Usage: bench [--json] [--seconds N] [--only "name,name"]\n');
+  process.stdout.write('Usage: bench [--json] [--seconds N] [--only "name,name,keys"]\n');
   process.exit(0);
 }
 
@@ -52,8 +54,26 @@ for (const contender of contenders) {
   process.stderr.write(`measuring ${contender.name} …\n`);
   outcomes.push(await measureContender(contender));
 }
-if (values.json) process.stdout.write(`${JSON.stringify(outcomes, undefined, 2)}\n`);
-else process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
+let keys: KeysOutcome | undefined;
+if (wanted === undefined || wanted.includes('keys')) {
+  process.stderr.write('measuring keys …\n');
+  keys = await benchKeys();
+}
+if (values.json)
+  process.stdout.write(
+    `${JSON.stringify([...outcomes, ...(keys ? [{ name: 'keys', ...keys }] : [])], undefined, 2)}\n`,
+  );
+else {
+  if (outcomes.length > 0) {
+    process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
+  }
+  if (keys !== undefined) process.stdout.write(`keys: ${describeKeys(keys)}\n`);
+}
+
+function describeKeys(outcome: KeysOutcome): string {
+  if ('unavailable' in outcome) return `not measured: ${outcome.unavailable}`;
+  return describeKeyFigures(outcome.figures, keyRounds);
+}
 
 async function measureContender(contender: Contender): Promise<Outcome> {
   const missing = whatIsMissing(['ip', 'nft', 'iperf3', 'python3', 'ping', ...contender.programs]);

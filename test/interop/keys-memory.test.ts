@@ -13,6 +13,7 @@ import { clientIdentity } from './lab/gateway.ts';
 import { KeysStage } from './lab/keys-stage.ts';
 import { searchMemory } from './lab/memory.ts';
 import { skipUnless } from './lab/requirements.ts';
+import { cannotMountSticks } from './lab/stick.ts';
 import { answersPing, ping } from './lab/traffic.ts';
 import { hexDumps } from './lab/wire-reader.ts';
 
@@ -31,7 +32,9 @@ const inUse = [
   'compartment key',
 ];
 
-describe('keys in the memory of the service', { skip: skipUnless() || cannotRunCards }, () => {
+describe('keys in the memory of the service', {
+  skip: skipUnless() || cannotRunCards || cannotMountSticks,
+}, () => {
   const pin = String(randomInt(10_000_000, 99_999_999));
   const verify = Buffer.concat([Buffer.from('0020008008', 'hex'), Buffer.from(pin)]);
   const psk = randomBytes(24).toString('hex');

@@ -10,13 +10,20 @@ import { cannotRunCards } from '../fakes/card/pcscd.ts';
 import { VirtualCard } from '../fakes/card/virtual-card.ts';
 import { CertificateAuthority, type KeyKind } from './lab/certificates.ts';
 import { clientIdentity, gatewayIdentity, gatewaySettings, officeSecret } from './lab/gateway.ts';
+import { describeKeyFigures, measureKeys } from './lab/keys-figures.ts';
 import { KeysStage } from './lab/keys-stage.ts';
 import { profileText } from './lab/profile.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { sealnicProgram } from './lab/sealnic.ts';
+import { cannotMountSticks } from './lab/stick.ts';
 import { answersPing, fetchPage, ping } from './lab/traffic.ts';
 
-describe('keys split between card and stick', { skip: skipUnless() || cannotRunCards }, () => {
+/** `npm run bench` takes twenty. */
+const rounds = 3;
+
+describe('keys split between card and stick', {
+  skip: skipUnless() || cannotRunCards || cannotMountSticks,
+}, () => {
   let keys: KeysStage;
   let authority: CertificateAuthority;
   let card: VirtualCard;
@@ -84,6 +91,17 @@ describe('keys split between card and stick', { skip: skipUnless() || cannotRunC
 
     await keys.plugStick();
     await keys.up(1);
+    await pingHost();
+  });
+
+  test('pulled and put in again, with the PIN: it goes on', async (context) => {
+    context.diagnostic(describeKeyFigures(await measureKeys(keys, card, rounds), rounds));
+    await pingHost();
+    await keys.pullStick();
+    await keys.state('failed');
+    keys.stick.plug();
+    await keys.answerPin();
+    await keys.state('connected');
     await pingHost();
   });
 

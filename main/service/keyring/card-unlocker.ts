@@ -84,10 +84,11 @@ export class CardUnlocker {
     }
   }
 
-  onRemoved(removed: (card: string) => void): { close(): void } {
+  watch(on: { inserted(): void; removed(card: string): void }): { close(): void } {
     const watches = this.#providers.map((provider) =>
       provider.onEvent((event) => {
-        if (event.type === 'removed') removed(event.card.id);
+        if (event.type === 'inserted') on.inserted();
+        if (event.type === 'removed') on.removed(event.card.id);
       }),
     );
     return {

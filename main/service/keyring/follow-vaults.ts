@@ -34,8 +34,10 @@ export function followVaults(parts: FollowingParts, log: Log): { close(): void }
     if (!userFilter.setVaultRows(vaultRows(keyring, log))) return;
     tunnel.refresh().catch((error: Error) => log('error', `filter rows of vaults: ${error.message}`));
   });
+  const arrivalWatch = keyring.onArrival(() => retryByCard(parts));
   return {
     close() {
+      arrivalWatch.close();
       connectionWatch.close();
       vaultWatch.close();
     },
@@ -59,6 +61,15 @@ function retryWithKeys({ keyring, connections }: FollowingParts): void {
     const { profile, owner, model } = connection;
     if (model.phase !== 'stopped' || !waitsForVault.has(model.why?.code)) continue;
     if (keyring.lacking(profile, owner) === undefined) connection.retry();
+  }
+}
+
+/** The card that opens what they wait for is in, and so is its medium: their owners are asked for the PIN. */
+function retryByCard({ keyring, connections }: FollowingParts): void {
+  for (const connection of connections.connections) {
+    const { profile, owner, model } = connection;
+    if (model.phase !== 'stopped' || !waitsForVault.has(model.why?.code)) continue;
+    if (keyring.opensByCard(profile, owner)) connection.retry();
   }
 }
 

@@ -63,6 +63,7 @@ export class Keyring implements Credentials {
   readonly #surroundings: KeyringSurroundings;
   readonly #sessions = new Map<string, VaultSession>();
   readonly #listeners = new Set<() => void>();
+  readonly #arrivals = new Set<() => void>();
   readonly #wanted = new Map<string, number>();
   readonly #watch: MediumWatch;
   readonly #cardWatch: { close(): void } | undefined;
@@ -80,7 +81,10 @@ export class Keyring implements Credentials {
       arrived: (session) => this.#arrived(session),
       ...(surroundings.media && { media: surroundings.media }),
     });
-    this.#cardWatch = unlocker?.onRemoved((card) => this.#cardRemoved(card));
+    this.#cardWatch = unlocker?.watch({
+      inserted: () => this.#came(),
+      removed: (card) => this.#cardRemoved(card),
+    });
     for (const { id } of this.enrolled.all) this.#addSession(id);
   }
 
@@ -113,6 +117,12 @@ export class Keyring implements Credentials {
   onChange(changed: () => void): { close(): void } {
     this.#listeners.add(changed);
     return { close: () => this.#listeners.delete(changed) };
+  }
+
+  /** A card or a medium came: an act of the user, after which he may be asked for what opens a vault. */
+  onArrival(came: () => void): { close(): void } {
+    this.#arrivals.add(came);
+    return { close: () => this.#arrivals.delete(came) };
   }
 
   /** The session of a vault that was just enrolled. */
@@ -214,6 +224,20 @@ export class Keyring implements Credentials {
       if (holder !== undefined) return failureOf(holder);
     }
     return undefined;
+  }
+
+  /** What the profile lacks lies in a vault that is within reach, locked, and opened by a card that is in. */
+  opensByCard(profile: Profile, owner: number): boolean {
+    const { cards } = this.unlocking;
+    if (cards === undefined) return false;
+    return needsOf(profile).some((need) => {
+      const holder = this.#lockedHolder(need, owner);
+      const compartments = holder?.session.content?.compartments ?? [];
+      const protectors = compartments.find(({ id }) => idText(id) === holder?.compartment)?.protectors ?? [];
+      return protectors.some(
+        ({ type, parameters }) => type === 'card' && cards.isIn(readCardParameters(parameters).card),
+      );
+    });
   }
 
   /** Has opened, by asking the owner where that is possible, what the profile needs. Throws ConnectionProblem. */
@@ -319,6 +343,11 @@ export class Keyring implements Credentials {
         `the vault ${session.name} does not open by itself: ${error.message}`,
       );
     }
+    this.#came();
+  }
+
+  #came(): void {
+    for (const listener of [...this.#arrivals]) listener();
   }
 
   #cardRemoved(card: string): void {

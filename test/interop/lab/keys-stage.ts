@@ -133,8 +133,13 @@ export class KeysStage {
   }
 
   async insert(card: VirtualCard): Promise<void> {
-    this.#inserted = await this.#readers.insert(card);
+    await this.insertOnly(card);
     await this.when('the card', ({ cards }) => cards?.cards.some(({ usable }) => usable) || undefined);
+  }
+
+  /** Without waiting until the service has seen it. */
+  async insertOnly(card: VirtualCard): Promise<void> {
+    this.#inserted = await this.#readers.insert(card);
   }
 
   /** Out and in again. */

@@ -20,8 +20,15 @@ import { idText, type StoredCompartment } from '../../../main/keys/vault/record.
 import type { VaultStorage } from '../../../main/keys/vault/storage.ts';
 import { identityOf, parseVault, type VaultContent, writeVault } from '../../../main/keys/vault/vault.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
+import { findProgram } from './requirements.ts';
 
 const kibibytes = 4096;
+
+/** Why there can be none here; false where there can. */
+export const cannotMountSticks: string | false =
+  existsSync('/dev/loop-control') && findProgram('mkfs.ext4') !== undefined
+    ? false
+    : 'needs loop devices and mkfs.ext4';
 
 export class Stick {
   readonly mountPoint: string;
