@@ -273,6 +273,7 @@ export class Keyring implements Credentials {
       if (this.#find(kind, name, owner) !== undefined) return undefined;
     }
     for (const session of this.sessions) {
+      if (!belongsTo(session, owner)) continue;
       for (const [compartment, { name, entries }] of Object.entries(session.enrolled.compartments)) {
         if (!need.some((each) => entries?.includes(`${each.kind}/${each.name}`))) continue;
         return { session, compartment, name };
@@ -334,6 +335,11 @@ interface Holder {
 /** What somebody opened serves his own connections and root's; what root or the system opened serves everybody's. */
 export function mayUse(opened: OpenedCompartment, owner: number): boolean {
   return opened.owner === owner || opened.owner === 0 || owner === 0;
+}
+
+/** A vault is its owner's and root's; root's is everybody's. */
+function belongsTo({ enrolled }: VaultSession, owner: number): boolean {
+  return enrolled.owner === owner || enrolled.owner === 0 || owner === 0;
 }
 
 function failureOf({ session, name }: Holder): Failure {
