@@ -274,7 +274,7 @@ export class Keyring implements Credentials {
       if (this.#find(kind, name, owner) !== undefined) return undefined;
     }
     for (const session of this.sessions) {
-      if (!belongsTo(session, owner)) continue;
+      if (!mayAsk(session, owner)) continue;
       for (const [compartment, { name, entries }] of Object.entries(session.enrolled.compartments)) {
         if (!need.some((each) => entries?.includes(`${each.kind}/${each.name}`))) continue;
         return { session, compartment, name };
@@ -349,7 +349,7 @@ export function mayUse(opened: OpenedCompartment, owner: number): boolean {
 }
 
 /** A vault is its owner's and root's; root's is everybody's. */
-function belongsTo({ enrolled }: VaultSession, owner: number): boolean {
+function mayAsk({ enrolled }: VaultSession, owner: number): boolean {
   return enrolled.owner === owner || enrolled.owner === 0 || owner === 0;
 }
 
