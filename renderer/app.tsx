@@ -10,6 +10,7 @@ import { ConnectionPage } from './pages/connection.tsx';
 import { toneOf } from './pages/connection-state.tsx';
 import { DiagnosticsPage } from './pages/diagnostics.tsx';
 import { FilterPage } from './pages/filter.tsx';
+import { KeysPage } from './pages/keys.tsx';
 import { ProfilesPage } from './pages/profiles.tsx';
 import { PromptDialogs } from './pages/prompt-dialog.tsx';
 import { ServiceAway } from './pages/service-away.tsx';
@@ -18,7 +19,15 @@ import { useWindowState } from './state/hooks.ts';
 import { useTheme } from './state/theme.ts';
 import { setUpWords, useWords } from './state/words.ts';
 
-export const pages = ['connection', 'filter', 'associations', 'profiles', 'diagnostics', 'settings'] as const;
+export const pages = [
+  'connection',
+  'filter',
+  'associations',
+  'profiles',
+  'keys',
+  'diagnostics',
+  'settings',
+] as const;
 export type PageName = (typeof pages)[number];
 
 /** Another page can be asked for, with what it shall begin with. */
@@ -103,6 +112,8 @@ function pageOf(destination: Destination, go: Go, service: string): ReactNode {
       return <AssociationsPage go={go} />;
     case 'profiles':
       return <ProfilesPage destination={destination} go={go} />;
+    case 'keys':
+      return <KeysPage />;
     case 'diagnostics':
       return <DiagnosticsPage />;
   }

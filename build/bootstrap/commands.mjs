@@ -23,7 +23,7 @@ const peers = [
   'libstrongswan-extra-plugins',
 ];
 
-const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc'];
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2'];
 
 /** Built again when one of its sources is newer. */
 const packetModule = {
@@ -55,7 +55,6 @@ export const commands = {
       'openssl',
       'python3',
       'mmdebstrap',
-      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

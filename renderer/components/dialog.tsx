@@ -11,9 +11,19 @@ interface DialogProperties {
   readonly actions?: ReactNode;
   readonly wide?: boolean;
   readonly closeLabel?: string;
+  /** False: only its own actions end it, not Escape. */
+  readonly closes?: boolean;
 }
 
-export function Dialog({ title, onClose, children, actions, wide = false, closeLabel }: DialogProperties) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  actions,
+  wide = false,
+  closeLabel,
+  closes = true,
+}: DialogProperties) {
   const { say } = useWords();
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
@@ -29,15 +39,19 @@ export function Dialog({ title, onClose, children, actions, wide = false, closeL
       ref={element}
       className={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={id}
+      // A second Escape closes it whatever "cancel" says.
+      onKeyDown={(event) => {
+        if (!closes && event.key === 'Escape') event.preventDefault();
+      }}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        if (closes) onClose();
       }}
     >
       <h2 id={id}>{title}</h2>
       <div className="dialog-body">{children}</div>
       <footer className="dialog-actions">
-        <Button onClick={onClose}>{closeLabel ?? say('action.cancel')}</Button>
+        {closes && <Button onClick={onClose}>{closeLabel ?? say('action.cancel')}</Button>}
         {actions}
       </footer>
     </dialog>

@@ -14,6 +14,7 @@ import type {
   VerdictSample,
 } from '../../main/control/values.ts';
 import type { ServiceState, SetupState } from '../../main/tray/ipc.ts';
+import { keysOf } from './key-fixtures.ts';
 
 export const scenarios = [
   'connected',
@@ -38,6 +39,8 @@ export const scenarios = [
   'prompt-pin-pad',
   'prompt-code',
   'prompt-card',
+  'keys',
+  'keys-amiss',
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
@@ -59,7 +62,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
       prompts: promptsOf(scenario, now),
-      vaults: [],
+      ...keysOf(scenario),
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -503,6 +506,7 @@ export function setupState(scenario: Scenario, trayDismissed: boolean): SetupSta
       install: 'sudo /usr/bin/sealnic service install',
       start: 'sudo /usr/bin/systemctl start sealnic.service',
       allow: 'sudo /usr/bin/sealnic service allow alice',
+      importProfile: 'sudo /usr/bin/sealnic profiles import FILE',
     },
     trayAvailable: scenario !== 'no-profile',
     trayDismissed,

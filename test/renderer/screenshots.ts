@@ -21,13 +21,144 @@ export const navigation = {
   filter: 1,
   associations: 2,
   profiles: 3,
-  diagnostics: 4,
-  settings: 5,
+  keys: 4,
+  diagnostics: 5,
+  settings: 6,
 };
 const go = (page: Page, name: keyof typeof navigation) =>
   page.locator('.navigation button').nth(navigation[name]).click();
 const tab = (page: Page, index: number) => page.locator('[role=tab]').nth(index).click();
 const press = (page: Page, selector: string, index = 0) => page.locator(selector).nth(index).click();
+
+/** The buttons on the page of keys, by their places. */
+const keysTab = async (page: Page, index: number) => {
+  await go(page, 'keys');
+  if (index > 0) await tab(page, index);
+};
+const keyShots: readonly Shot[] = [
+  { name: 'keys-vaults', scenario: 'keys', go: (page) => keysTab(page, 0) },
+  { name: 'keys-vaults-none', scenario: 'connected', go: (page) => keysTab(page, 0) },
+  { name: 'keys-vaults-amiss', scenario: 'keys-amiss', go: (page) => keysTab(page, 0) },
+  {
+    name: 'keys-create',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-create-card',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog input[type=radio]', 2);
+      await press(page, 'dialog .file-choice .button');
+      await press(page, 'dialog input[type=checkbox]', 0);
+      await page.locator('dialog .dialog-body').evaluate((body) => body.scrollTo(0, 400));
+    },
+  },
+  {
+    name: 'keys-recovery-code',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await page.locator('.compartment').first().locator('.card-header .button').first().click();
+      await press(page, 'dialog input[type=radio][value=recovery]');
+      await press(page, 'dialog .button-primary');
+      await page.waitForSelector('.recovery-code');
+    },
+  },
+  {
+    name: 'keys-open-by-code',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await page.locator('.compartment').nth(1).locator('.card-header .button').last().click();
+      await page.locator('dialog input').fill('4QXP8-0TKMA');
+      await press(page, 'dialog .button-primary');
+      await page.waitForSelector('dialog .problem');
+    },
+  },
+  {
+    name: 'keys-forget',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.button-danger');
+    },
+  },
+  {
+    name: 'keys-secrets',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 1);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-secret-add',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 1);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-card-none',
+    scenario: 'connected',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('.empty');
+    },
+  },
+  {
+    name: 'keys-card-amiss',
+    scenario: 'keys-amiss',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-card-setup',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 0);
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card-pin',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 3);
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card-store',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 5);
+      await press(page, 'dialog input[type=checkbox]');
+    },
+  },
+];
 
 export const shots: readonly Shot[] = [
   ...(
@@ -185,6 +316,7 @@ export const shots: readonly Shot[] = [
       await page.waitForSelector('dialog .notice');
     },
   },
+  ...keyShots,
   {
     name: 'diagnostics',
     scenario: 'connected',
