@@ -23,6 +23,9 @@ const peers = [
   'libstrongswan-extra-plugins',
 ];
 
+/** Windows' files are tried in Wine, with libraries built for them. */
+const windows = ['gcc-mingw-w64-x86-64', 'wine64', 'wine'];
+
 const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2'];
 
 /** Built again when one of its sources is newer. */
@@ -50,6 +53,7 @@ export const commands = {
       ...desktop,
       ...keyStores,
       ...cards,
+      ...windows,
       'tshark',
       'iputils-ping',
       'openssl',
