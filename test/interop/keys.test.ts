@@ -1,15 +1,19 @@
 // Keys split between a smart card and a stick, against strongSwan: the card signs and opens the vault, the vault on the
 // stick has the rest; neither serves without the other, and what is changed on the stick is taken over live.
 import assert from 'node:assert/strict';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotRunCards } from '../fakes/card/pcscd.ts';
 import { VirtualCard } from '../fakes/card/virtual-card.ts';
 import { CertificateAuthority, type KeyKind } from './lab/certificates.ts';
-import { clientIdentity, gatewaySettings, officeSecret } from './lab/gateway.ts';
+import { clientIdentity, gatewayIdentity, gatewaySettings, officeSecret } from './lab/gateway.ts';
 import { KeysStage } from './lab/keys-stage.ts';
+import { profileText } from './lab/profile.ts';
 import { skipUnless } from './lab/requirements.ts';
+import { sealnicProgram } from './lab/sealnic.ts';
 import { answersPing, fetchPage, ping } from './lab/traffic.ts';
 
 describe('keys split between card and stick', { skip: skipUnless() || cannotRunCards }, () => {
@@ -128,4 +132,93 @@ describe('keys split between card and stick', { skip: skipUnless() || cannotRunC
     await pingHost();
     await stage.client.down('office');
   });
+
+  test('nothing but the card opens it, whoever asks: keychain and system are refused, also by a client', async () => {
+    const { client } = keys.stage;
+    await keys.removeCard();
+    await keys.vaultIs(false);
+    const made = await client.attempt([
+      'vault',
+      'create',
+      'Both',
+      '--only-card',
+      '--protector',
+      'card',
+      'system',
+    ]);
+    assert.notEqual(made.code, 0);
+    await assert.rejects(keys.openByKey('Stick', randomBytes(32)), /vault-problem/);
+    await keys.vaultIs(false);
+  });
+
+  test('another user neither sees nor answers the PIN prompt', async () => {
+    const { client, office } = keys.stage;
+    await keys.insert(card);
+    const connecting = client.attempt(['up', 'office']);
+    const { id } = await keys.prompt('pin');
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const command = [process.execPath, sealnicProgram, '--control', client.controlSocket];
+    const listed = await office.terminal.attempt([...nobody, ...command, 'prompts', 'list', '--json']);
+    assert.ok(!listed.stdout.includes(id));
+    const answered = await office.terminal.attempt([...nobody, ...command, 'prompts', 'answer', id], {
+      input: '123456\n',
+    });
+    assert.notEqual(answered.code, 0);
+    assert.equal(card.pin.tries, 3);
+    await keys.answerPin();
+    assert.equal((await connecting).code, 0);
+    await client.down('office');
+  });
+
+  test('a link, a pipe, a device: no vault is made or taken from there', async () => {
+    const { client } = keys.stage;
+    const at = (name: string) => join(keys.stage.client.directory, name);
+    symlinkSync(at('nowhere'), at('link.vault'));
+    execFileSync('mkfifo', [at('pipe.vault')]);
+    for (const path of [at('link.vault'), at('pipe.vault'), '/dev/zero']) {
+      const outcome = await client.attempt(['vault', 'enrol', path]);
+      assert.notEqual(outcome.code, 0, path);
+      assert.doesNotMatch(outcome.stderr, /internal|\n {4}at /, path);
+    }
+  });
+
+  for (const [kind, keySize] of [
+    ['ecdsa', 384],
+    ['rsa', 2048],
+  ] as const) {
+    test(`the authority on the stick, the card signs: ${kind} with ${keySize} bits opens the vault`, async () => {
+      const { stage } = keys;
+      const server = await authority.issue('ecdsa', {
+        subject: 'O=Office, CN=vpn',
+        alternativeName: gatewayIdentity,
+        extendedUse: ['serverAuth'],
+      });
+      await stage.gateway.load({
+        swanctl: gatewaySettings({
+          authentication: { method: 'certificate', certificate: 'gateway.pem', authority: 'clients.pem' },
+        }),
+        files: {
+          'x509/gateway.pem': server.certificatePem,
+          'private/gateway.pem': server.privateKeyPem,
+          'x509ca/clients.pem': authority.certificatePem,
+        },
+      });
+      const name = `office ${keySize}`;
+      const profile = { method: 'card', authorities: [name] } as const;
+      const { gatewayAddress } = stage.office;
+      await stage.client.importProfile('office', profileText({ gatewayAddress, authentication: profile }));
+      await keys.removeCard();
+      const other = await cardWith(kind, keySize);
+      await keys.insert(other);
+      const made = ['vault', 'create', `Card ${keySize}`, '--only-card', '--protector', 'card'];
+      await stage.client.run(made);
+      const put = ['keys', 'add', name, '--kind', 'authority', '--vault', `Card ${keySize}`];
+      await stage.client.run(put, authority.certificatePem);
+      await keys.reinsert(other);
+      // One PIN opens the vault, one lets the card sign.
+      await keys.up(2);
+      await pingHost();
+      await stage.client.down('office');
+    });
+  }
 });

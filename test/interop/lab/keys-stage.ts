@@ -110,6 +110,11 @@ export class KeysStage {
     return asked;
   }
 
+  /** As the app does with what it finds in the user's keychain. */
+  async openByKey(vault: string, wrappingKey: Uint8Array): Promise<void> {
+    await this.#client.call('vault.open', { vault }, { wrappingKey });
+  }
+
   async cancel(kind: Prompt['kind']): Promise<Prompt> {
     const asked = await this.prompt(kind);
     this.#done.add(asked.id);
@@ -118,10 +123,10 @@ export class KeysStage {
   }
 
   /** Runs `sealnic up` and answers what it asks: so many PINs. */
-  async up(pins: number): Promise<void> {
+  async up(pins: number, pin = defaultPin): Promise<void> {
     const done = this.stage.client.run(['up', 'office']);
     const answers = async () => {
-      for (let count = 0; count < pins; count += 1) await this.answerPin();
+      for (let count = 0; count < pins; count += 1) await this.answerPin(pin);
     };
     await Promise.all([done, answers()]);
     await this.state('connected');
@@ -130,6 +135,12 @@ export class KeysStage {
   async insert(card: VirtualCard): Promise<void> {
     this.#inserted = await this.#readers.insert(card);
     await this.when('the card', ({ cards }) => cards?.cards.some(({ usable }) => usable) || undefined);
+  }
+
+  /** Out and in again. */
+  async reinsert(card: VirtualCard): Promise<void> {
+    await this.removeCard();
+    await this.insert(card);
   }
 
   /** Takes the card out, at once. */

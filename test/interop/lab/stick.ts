@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { CardOpener } from '../../../main/keys/vault/card-protector.ts';
-import { OpenCompartment } from '../../../main/keys/vault/compartment.ts';
+import { OpenCompartment, type Shares } from '../../../main/keys/vault/compartment.ts';
 import { openShare } from '../../../main/keys/vault/protectors.ts';
-import { idText } from '../../../main/keys/vault/record.ts';
+import { idText, type StoredCompartment } from '../../../main/keys/vault/record.ts';
 import type { VaultStorage } from '../../../main/keys/vault/storage.ts';
-import { identityOf, parseVault, writeVault } from '../../../main/keys/vault/vault.ts';
+import { identityOf, parseVault, type VaultContent, writeVault } from '../../../main/keys/vault/vault.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
 
 const kibibytes = 4096;
@@ -54,6 +54,19 @@ export class Stick {
 
   /** Opens the first compartment by the card's key, changes it, and writes the vault's next generation. */
   async change(key: KeyObject, change: (compartment: OpenCompartment) => void): Promise<void> {
+    await this.#withShare(key, async ({ memory, storage, content, stored, shares }) => {
+      const compartment = await OpenCompartment.open(memory, identityOf(content), stored, shares);
+      change(compartment);
+      await writeVault(storage, content, { write: [compartment] });
+    });
+  }
+
+  /** The first compartment's own key: what the card's protector holds where any of them opens it. */
+  async compartmentKey(key: KeyObject): Promise<Uint8Array> {
+    return this.#withShare(key, async ({ shares }) => [...shares.values()][0]!.slice());
+  }
+
+  async #withShare<Result>(key: KeyObject, use: (opening: Opening) => Promise<Result>): Promise<Result> {
     const memory = new SecretMemory();
     const descriptor = openSync(join('/proc', String(this.#servicePid()), 'root', this.vault), 'r+');
     try {
@@ -61,14 +74,11 @@ export class Stick {
       const content = parseVault(await storage.read());
       const stored = content.compartments[0]!;
       const protector = stored.protectors.find(({ type }) => type === 'card')!;
-      const identity = identityOf(content);
-      const place = { vaultId: identity.vaultId, compartmentId: stored.id };
+      const place = { vaultId: identityOf(content).vaultId, compartmentId: stored.id };
       const secret = { type: 'card', card: openerOf(memory, key) } as const;
       const share = await openShare(memory, place, protector, secret);
       const shares = new Map([[idText(protector.id), share]]);
-      const compartment = await OpenCompartment.open(memory, identity, stored, shares);
-      change(compartment);
-      await writeVault(storage, content, { write: [compartment] });
+      return await use({ memory, storage, content, stored, shares });
     } finally {
       closeSync(descriptor);
       memory.close();
@@ -78,6 +88,14 @@ export class Stick {
   #inside(...words: string[]): void {
     execFileSync('nsenter', ['-t', String(this.#servicePid()), '-m', ...words]);
   }
+}
+
+interface Opening {
+  readonly memory: SecretMemory;
+  readonly storage: VaultStorage;
+  readonly content: VaultContent;
+  readonly stored: StoredCompartment;
+  readonly shares: Shares;
 }
 
 function storageOf(descriptor: number): VaultStorage {

@@ -5,14 +5,18 @@ import { getSystemErrorMessage } from 'node:util';
 
 const writableByOthers = 0o022;
 
+/** Only the owner of what lies in such a folder may remove or rename it: what root put there stays root's. */
+const sticky = 0o1000;
+
 /** undefined: it can be trusted; else why not, as the end of a sentence. */
-export function distrust(path: string): string | undefined {
+export function distrust(path: string, mayBeSticky: boolean): string | undefined {
   if (!path.startsWith('/') || normalize(path) !== path) return 'is no plain absolute path';
   try {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
       const status = lstatSync(folder);
-      if (!status.isDirectory()) return `lies below ${folder}, which is no folder but perhaps a link`;
-      const problem = ownership(status);
+      if (!status.isDirectory()) return `lies below ${folder}, which is no folder, or a link`;
+      const isSticky = mayBeSticky && status.uid === 0 && (status.mode & sticky) !== 0;
+      const problem = isSticky ? undefined : ownership(status);
       if (problem !== undefined) return `lies below ${folder}, which ${problem}`;
       if (folder === '/') break;
     }
