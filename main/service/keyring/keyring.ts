@@ -274,6 +274,7 @@ export class Keyring implements Credentials {
       if (this.#find(kind, name, owner) !== undefined) return undefined;
     }
     for (const session of this.sessions) {
+      if (!mayAsk(session, owner)) continue;
       for (const [compartment, { name, entries }] of Object.entries(session.enrolled.compartments)) {
         if (!need.some((each) => entries?.includes(`${each.kind}/${each.name}`))) continue;
         return { session, compartment, name };
@@ -345,6 +346,11 @@ interface Holder {
 /** What somebody opened serves his own connections and root's; what root or the system opened serves everybody's. */
 export function mayUse(opened: OpenedCompartment, owner: number): boolean {
   return opened.owner === owner || opened.owner === 0 || owner === 0;
+}
+
+/** A vault is its owner's and root's; root's is everybody's. */
+function mayAsk({ enrolled }: VaultSession, owner: number): boolean {
+  return enrolled.owner === owner || enrolled.owner === 0 || owner === 0;
 }
 
 function failureOf({ session, name }: Holder): Failure {
