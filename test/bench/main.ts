@@ -1,4 +1,5 @@
-// `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios.
+// `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios;
+// then keys that come and go, and the desktop app.
 import { parseArgs } from 'node:util';
 import { describeKeyFigures } from '../interop/lab/keys-figures.ts';
 import { whatIsMissing } from '../interop/lab/requirements.ts';
@@ -8,6 +9,7 @@ import { sealnicBothEnds, sealnicToStrongSwan } from './contenders/sealnic.ts';
 import { strongSwanUserSpace } from './contenders/strongswan.ts';
 import { plainVeth } from './contenders/veth.ts';
 import { wireguardGo } from './contenders/wireguard.ts';
+import { desktopIsMissing, measureDesktop, renderDesktop } from './desktop.ts';
 import { benchKeys, type KeysOutcome, keyRounds } from './keys.ts';
 import { type MeasureOptions, measure } from './measure.ts';
 import { type Outcome, renderReport } from './report.ts';
@@ -43,36 +45,41 @@ const options: MeasureOptions = {
   progress: (what) => process.stderr.write(`  ${what}\n`),
 };
 const wanted = values.only?.split(',');
+const isWanted = (name: string) =>
+  wanted === undefined || wanted.some((each) => name.toLowerCase().includes(each.toLowerCase()));
 const outcomes: Outcome[] = [];
 for (const contender of contenders) {
-  if (
-    wanted !== undefined &&
-    !wanted.some((name) => contender.name.toLowerCase().includes(name.toLowerCase()))
-  ) {
-    continue;
-  }
+  if (!isWanted(contender.name)) continue;
   process.stderr.write(`measuring ${contender.name} …\n`);
   outcomes.push(await measureContender(contender));
 }
-let keys: KeysOutcome | undefined;
-if (wanted === undefined || wanted.includes('keys')) {
-  process.stderr.write('measuring keys …\n');
-  keys = await benchKeys();
-}
+const keys = isWanted('keys') ? await keysFigures() : undefined;
+const desktop = isWanted('desktop') ? await desktopFigures() : undefined;
 if (values.json)
-  process.stdout.write(
-    `${JSON.stringify([...outcomes, ...(keys ? [{ name: 'keys', ...keys }] : [])], undefined, 2)}\n`,
-  );
+  process.stdout.write(`${JSON.stringify({ tunnels: outcomes, keys, desktop }, undefined, 2)}\n`);
 else {
-  if (outcomes.length > 0) {
+  if (outcomes.length > 0)
     process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
-  }
-  if (keys !== undefined) process.stdout.write(`keys: ${describeKeys(keys)}\n`);
+  if (keys !== undefined) process.stdout.write(`Keys: ${describeKeys(keys)}\n`);
+  if (desktop !== undefined)
+    process.stdout.write(
+      'unavailable' in desktop ? `Desktop app: ${desktop.unavailable}\n` : renderDesktop(desktop),
+    );
+}
+
+async function keysFigures(): Promise<KeysOutcome> {
+  process.stderr.write('measuring keys …\n');
+  return await benchKeys();
 }
 
 function describeKeys(outcome: KeysOutcome): string {
-  if ('unavailable' in outcome) return `not measured: ${outcome.unavailable}`;
-  return describeKeyFigures(outcome.figures, keyRounds);
+  return 'unavailable' in outcome ? outcome.unavailable : describeKeyFigures(outcome.figures, keyRounds);
+}
+
+async function desktopFigures() {
+  process.stderr.write('measuring the desktop app …\n');
+  const unavailable = await desktopIsMissing();
+  return unavailable === undefined ? await measureDesktop(options.progress) : { unavailable };
 }
 
 async function measureContender(contender: Contender): Promise<Outcome> {

@@ -1,13 +1,14 @@
 // A process of the tests of the desktop app, in namespaces of its own: the demo's gateway and office, and a laptop with
 // the real service. Arguments: a directory for the sockets, the group that may connect, the secret. Messages out:
 // 'ready', then one answer for each request.
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { frameKinds, sealedKinds } from '../../build/demo/frame-kind.ts';
 import { endHelpers, Laptop, Sniffer, startServers } from '../../build/demo/helpers.ts';
-import { buildStage } from '../../build/demo/namespaces.ts';
+import { buildStage, inNamespace } from '../../build/demo/namespaces.ts';
 import { gatewayProfile, laptopProfile, officeAddress, officeNetwork } from '../../build/demo/profiles.ts';
 import { type RunningService, startWithProfile } from '../../build/demo/running-service.ts';
 
@@ -24,7 +25,10 @@ export type OfficeRequest =
   /** Crashes it, or starts it anew. */
   | { readonly type: 'kill' | 'start'; readonly who: 'gateway' | 'laptop' }
   /** The laptop's service stands still, and its clock then says that it slept so long. */
-  | { readonly type: 'sleep'; readonly milliseconds: number };
+  | { readonly type: 'sleep'; readonly milliseconds: number }
+  /** Starts small UDP packets from the laptop at that rate, until the next flood; 0 ends it. */
+  | { readonly type: 'flood'; readonly destination: string; readonly packetsPerSecond: number }
+  | { readonly type: 'process-id' };
 
 /** Behind the same gateway, for a second connection. */
 export const warehouseNetwork = '10.21.0.0/24';
@@ -34,6 +38,7 @@ const sleepPreload = fileURLToPath(new URL('../interop/lab/scripts/sleep-preload
 const sleptFile = join(directory, 'slept');
 const services: { gateway?: RunningService; laptop?: RunningService } = {};
 let slept = 0;
+let flooding: ChildProcess | undefined;
 
 buildStage(directory);
 writeFileSync(sleptFile, '0');
@@ -55,6 +60,7 @@ process.on('message', async (request: OfficeRequest) => {
   process.send?.((await carryOut(request)) ?? 'done');
 });
 process.on('disconnect', async () => {
+  flooding?.kill();
   await services.laptop?.stop();
   await services.gateway?.stop();
   await endHelpers();
@@ -62,7 +68,7 @@ process.on('disconnect', async () => {
 });
 process.send?.('ready');
 
-async function carryOut(request: OfficeRequest): Promise<PingReport | undefined> {
+async function carryOut(request: OfficeRequest): Promise<PingReport | number | undefined> {
   switch (request.type) {
     case 'ping':
       return await ping();
@@ -80,6 +86,11 @@ async function carryOut(request: OfficeRequest): Promise<PingReport | undefined>
       process.kill(processId, 'SIGCONT');
       return undefined;
     }
+    case 'flood':
+      await flood(request.destination, request.packetsPerSecond);
+      return undefined;
+    case 'process-id':
+      return services.laptop!.processId;
   }
 }
 
@@ -92,6 +103,19 @@ async function ping(): Promise<PingReport> {
     sealedFrames: frames.ESP,
     readableFrames: readable.reduce((sum, kind) => sum + frames[kind], 0),
   };
+}
+
+async function flood(destination: string, packetsPerSecond: number): Promise<void> {
+  if (flooding !== undefined) {
+    const ended = once(flooding, 'exit');
+    flooding.kill();
+    await ended;
+    flooding = undefined;
+  }
+  if (packetsPerSecond === 0) return;
+  const script = fileURLToPath(new URL('../bench/flood.py', import.meta.url));
+  const words = [...inNamespace('laptop'), 'python3', script, destination, String(packetsPerSecond)];
+  flooding = spawn(words[0]!, words.slice(1), { stdio: 'inherit' });
 }
 
 async function startGateway(): Promise<void> {

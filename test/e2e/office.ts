@@ -73,6 +73,16 @@ export class Office {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
+  /** Small UDP packets from the laptop, so many a second; 0 ends it. */
+  async flood(destination: string, packetsPerSecond: number): Promise<void> {
+    await this.#ask({ type: 'flood', destination, packetsPerSecond });
+  }
+
+  /** Of the laptop's service. */
+  async processId(): Promise<number> {
+    return (await this.#ask({ type: 'process-id' })) as number;
+  }
+
   async #ask(request: OfficeRequest): Promise<unknown> {
     this.#process.send(request);
     return await this.#answer();

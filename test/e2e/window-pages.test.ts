@@ -76,6 +76,21 @@ describe('the window', { skip: missing }, () => {
     });
   }
 
+  test('the names of the pages have room in a narrow window', async () => {
+    await browser.resize(420, 900);
+    for (const language of ['en', 'ja'] as const) {
+      await open({ language });
+      for (const each of await browser.page.locator('.navigation button').all()) {
+        await each.click();
+        const narrow = await browser.page.evaluate(
+          '[...document.querySelectorAll(".navigation button")].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)',
+        );
+        assert.deepEqual(narrow, []);
+      }
+    }
+    await browser.resize(1000, 900);
+  });
+
   test('connects, retries, gives up', async () => {
     await open({ scenario: 'disconnected' });
     await button('Connect').click();

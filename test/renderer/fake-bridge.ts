@@ -85,6 +85,11 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
           startAtLoginSupported: true,
           updateCheckSupported: true,
         };
+      case 'connection.up': {
+        const { profile } = parameters as { profile: string };
+        if (profile !== 'annex') return {};
+        throw { code: 'networks-overlap', profile, other: 'office', prefixes: ['10.1.128.0/17'] };
+      }
       case 'filter.list':
         return { version: 1, rows };
       case 'filter.add': {

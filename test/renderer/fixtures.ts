@@ -25,6 +25,7 @@ export const scenarios = [
   'blocked',
   'portal',
   'others',
+  'several',
   'invalid',
   'gateway',
   'no-profile',
@@ -99,6 +100,8 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     case 'blocked':
     case 'prompt':
       return [office];
+    case 'several':
+      return [office, laboratory, { ...office, name: 'annex', gateway: 'annex.example.org' }];
     default:
       return [office, laboratory];
   }
@@ -179,6 +182,18 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
       const { details: _, ...others } = base;
       return [{ ...others, owner: 1001 }];
     }
+    case 'several':
+      return [
+        base,
+        {
+          ...base,
+          profile: 'laboratory-tokyo',
+          state: 'reconnecting',
+          since: now - 5 * second,
+          protectedTraffic: 'blocked',
+          failure: { code: 'woke-up', sleptSeconds: 8 * 3600 },
+        },
+      ];
     case 'gateway':
       return [
         {

@@ -171,6 +171,7 @@ export const shots: readonly Shot[] = [
       'blocked',
       'portal',
       'others',
+      'several',
       'invalid',
       'gateway',
       'no-profile',
@@ -180,6 +181,15 @@ export const shots: readonly Shot[] = [
       'starting',
     ] as const
   ).map((scenario): Shot => ({ name: `connection-${scenario}`, scenario })),
+  {
+    name: 'connection-overlap',
+    scenario: 'several',
+    go: async (page) => {
+      await tab(page, 2);
+      await press(page, '.hero .button-primary');
+      await page.waitForSelector('.toast');
+    },
+  },
   {
     name: 'connection-secret',
     scenario: 'failed',
@@ -383,6 +393,9 @@ export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [
   { language: 'ja', theme: 'light' },
 ];
 
+/** The same in high contrast, at one width only. */
+const contrasts: typeof looks = looks.slice(0, 2);
+
 async function main(filter: string): Promise<void> {
   const output = join(import.meta.dirname, '..', 'output', 'screenshots');
   mkdirSync(output, { recursive: true });
@@ -392,9 +405,10 @@ async function main(filter: string): Promise<void> {
   try {
     await preparePage(browser.context, browser.page, site);
     for (const shot of shots) {
-      for (const look of looks) {
-        for (const width of [420, 900, 1400]) {
-          const name = `${shot.name}-${width}-${look.language}-${look.theme}`;
+      for (const look of [...looks, ...contrasts.map((each) => ({ ...each, contrast: 'high' as const }))]) {
+        const contrast = 'contrast' in look ? '-high-contrast' : '';
+        for (const width of contrast === '' ? [420, 900, 1400] : [900]) {
+          const name = `${shot.name}-${width}-${look.language}-${look.theme}${contrast}`;
           if (!name.includes(filter)) continue;
           await browser.resize(width, width < 700 ? 1500 : 1000);
           const mistakes = await openWindow(browser.page, site, { scenario: shot.scenario, ...look });

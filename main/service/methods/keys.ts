@@ -9,6 +9,7 @@ import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { type EntryKind, entryKinds } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
+import { told } from '../cards/card-problem.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import { checkedValue } from '../keyring/entry-values.ts';
 import type { Keyring } from '../keyring/keyring.ts';
@@ -49,15 +50,12 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       requireForSystem(caller, compartment.protectors, 'vault.create');
       const { protectors, discard } = secrets.protectors(compartment.protectors);
       return await toldOf(name, async () => {
-        try {
-          const of = { name, ...place, owner: caller.uid };
-          const session = await createEnrolled(keyring, of, { ...compartment, protectors });
-          if (makeDefault && caller.administrator) keyring.enrolled.setDefault(session.id);
-          return { vault: session.id };
-        } catch (error) {
-          discard();
-          throw error;
-        }
+        const of = { name, ...place, owner: caller.uid };
+        const session = await undoing(discard, () =>
+          createEnrolled(keyring, of, { ...compartment, protectors }),
+        );
+        if (makeDefault && caller.administrator) keyring.enrolled.setDefault(session.id);
+        return { vault: session.id };
       });
     } finally {
       secrets.wipe();
@@ -88,7 +86,7 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       }
     },
     'vault.close': ({ vault }, caller) => {
-      const session = find(keyring, vault);
+      const session = findOwn(keyring, vault, caller, 'vault.close');
       const foreign = session.opened.find(({ owner }) => owner !== caller.uid);
       if (foreign !== undefined && !caller.administrator) refuse('vault.close', foreign.owner);
       session.lock();
@@ -175,8 +173,10 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       const secrets = new LockedSecrets(keyring, given);
       try {
         requireForSystem(caller, compartment.protectors, 'keys.add-compartment');
-        const { protectors } = secrets.protectors(compartment.protectors);
-        await toldOf(vault, () => session.addCompartment({ ...compartment, protectors }, caller.uid));
+        const { protectors, discard } = secrets.protectors(compartment.protectors);
+        await undoing(discard, () =>
+          toldOf(vault, () => session.addCompartment({ ...compartment, protectors }, caller.uid)),
+        );
         return {};
       } finally {
         secrets.wipe();
@@ -186,15 +186,19 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       const secrets = new LockedSecrets(keyring, given);
       try {
         requireForSystem(caller, [protector], 'keys.add-protector');
-        const [from] = secrets.protectors([protector]).protectors;
+        const { protectors, discard } = secrets.protectors([protector]);
+        const [from] = protectors;
         let id = new Uint8Array();
-        await edit(keyring, vault, compartment, caller, 'keys.add-protector', async (opened) => {
-          id = Uint8Array.from(
-            replaces === undefined
-              ? await opened.addProtector(from!)
-              : await opened.replaceProtector(Buffer.from(replaces, 'hex'), from!),
-          );
-        });
+        await undoing(discard, () =>
+          edit(keyring, vault, compartment, caller, 'keys.add-protector', async (opened) => {
+            id = Uint8Array.from(
+              replaces === undefined
+                ? await opened.addProtector(from!)
+                : await opened.replaceProtector(Buffer.from(replaces, 'hex'), from!),
+            );
+          }),
+        );
+        if (replaces !== undefined) keyring.unlocking.systemKeys.forget(replaces);
         return { id: idText(id) };
       } finally {
         secrets.wipe();
@@ -204,9 +208,21 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       await edit(keyring, vault, compartment, caller, 'keys.remove-protector', (opened) =>
         opened.removeProtector(Buffer.from(id, 'hex')),
       );
+      // Where it was one of the system's, nothing is left that opens an older copy.
+      keyring.unlocking.systemKeys.forget(id);
       return {};
     },
   };
+}
+
+/** Takes back what was made for it where it fails. */
+async function undoing<Result>(discard: () => void, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    discard();
+    throw error;
+  }
 }
 
 function certificatePem(keyring: Keyring, name: string, owner: number): string {
@@ -308,7 +324,7 @@ async function open(
     try {
       if (opening === undefined) {
         const asking = { owner: caller.uid, vault: session.name };
-        await unlockByAsking(keyring.unlocking, session, stored, asking);
+        await told(() => unlockByAsking(keyring.unlocking, session, stored, asking));
       } else {
         const fitting = stored.protectors.filter(
           ({ id, type }) => opening.types.includes(type) && (protector ?? idText(id)) === idText(id),

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { constants, createECDH, type KeyObject, privateDecrypt } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
