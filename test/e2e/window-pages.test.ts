@@ -293,7 +293,7 @@ describe('the window', { skip: missing }, () => {
     await dialog.getByRole('button', { name: 'Create a vault' }).click();
     await dialog.locator('.recovery-code').waitFor();
     const [made] = await askedFor('vault.make');
-    const { compartment } = made?.parameters as {
+    const { compartment } = made!.parameters as {
       compartment: { kind: string; protectors: { type: string }[] };
     };
     assert.equal(compartment.kind, 'card');
