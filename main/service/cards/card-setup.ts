@@ -13,14 +13,13 @@ import {
 } from '../../keys/card/contract.ts';
 import { certificateRequest, selfSignedCertificate } from '../../keys/card/new-certificate.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { encodeName, formatName } from '../../keys/credentials/distinguished-name.ts';
 import { readCertificates } from '../../keys/credentials/pem.ts';
-import { ConnectionProblem } from '../connection/problem.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Prompts } from '../prompts/prompts.ts';
 import type { CardKeys } from './card-keys.ts';
+import { told } from './card-problem.ts';
 import type { CardProfiles } from './card-profiles.ts';
 
 export interface CardSetupParts {
@@ -277,34 +276,6 @@ export class CardSetup {
       this.#parts.secrets.free(secret);
     }
   }
-}
-
-/** Errors of cards, prompts and names in the words of the control endpoint. */
-export async function told<Value>(work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof CardError) throw controlErrorOf(error);
-    if (error instanceof ConnectionProblem) {
-      const { failure } = error;
-      if (failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out') {
-        throw new ControlError(failure);
-      }
-    }
-    if (error instanceof CredentialError) {
-      throw new ControlError({ code: 'card-problem', problem: 'certificate-invalid', detail: error.message });
-    }
-    throw error;
-  }
-}
-
-function controlErrorOf({ problem, message, triesLeft }: CardError): ControlError {
-  return new ControlError({
-    code: 'card-problem',
-    problem,
-    detail: message,
-    ...(triesLeft !== undefined && { triesLeft }),
-  });
 }
 
 function slotInUse(slot: string): CardError {

@@ -9,6 +9,7 @@ import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { type EntryKind, entryKinds } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
+import { told } from '../cards/card-problem.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import { checkedValue } from '../keyring/entry-values.ts';
 import type { Keyring } from '../keyring/keyring.ts';
@@ -323,7 +324,7 @@ async function open(
     try {
       if (opening === undefined) {
         const asking = { owner: caller.uid, vault: session.name };
-        await unlockByAsking(keyring.unlocking, session, stored, asking);
+        await told(() => unlockByAsking(keyring.unlocking, session, stored, asking));
       } else {
         const fitting = stored.protectors.filter(
           ({ id, type }) => opening.types.includes(type) && (protector ?? idText(id)) === idText(id),
