@@ -148,6 +148,18 @@ describe('Windows', { skip }, () => {
     });
   });
 
+  test('a named pipe says who may open it, and who did', async () => {
+    const pipe = await computer.bundle(join(import.meta.dirname, 'windows', 'pipe-program.ts'));
+    const ended = await computer.run(pipe, []);
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.deepEqual(JSON.parse(ended.stdout), {
+      access: 'D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GWGR;;;IU)',
+      wrong: 87,
+      isThisProcess: true,
+      isUser: true,
+    });
+  });
+
   test('addresses, routes, MTU, metric and name servers are asked of Windows, and taken back', async () => {
     const library = computer.buildLibrary(['iphlpapi.c', 'iphlpapi.def'], 'iphlpapi-stand-in.dll');
     const record = join(computer.folder, 'asked.txt');

@@ -128,7 +128,7 @@ describe('keys in the memory of the service', {
     const limits = readFileSync(`/proc/${keys.servicePid}/limits`, 'latin1');
     assert.match(limits, /^Max core file size +0 +0 /m);
     const script =
-      `import koffi from 'koffi'; import { forbidDumps } from './native/process-dumps.ts'; ` +
+      `import koffi from 'koffi'; import { forbidDumps } from './main/host/dumps/linux.ts'; ` +
       `const prctl = koffi.load(null).func('int prctl(int option, ulong value)'); ` +
       `const before = prctl(3, 0); forbidDumps(); console.log(before, prctl(3, 0));`;
     const root = join(import.meta.dirname, '../..');

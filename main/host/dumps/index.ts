@@ -5,5 +5,5 @@ export const forbidDumps: () => void = await loadForbidDumps();
 
 async function loadForbidDumps(): Promise<() => void> {
   if (process.platform !== 'linux') return () => undefined;
-  return (await import('../../../native/process-dumps.ts')).forbidDumps;
+  return (await import('./linux.ts')).forbidDumps;
 }
