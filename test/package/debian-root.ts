@@ -6,10 +6,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { debianDepends } from '../../build/package/product.ts';
+import { type SharedFolder, sharedFolder } from './shared-folder.ts';
 
 const patienceMilliseconds = 60_000;
 
-/** What a desktop has beside the packages that ours depends on. */
+/** What a desktop has beside the packages that ours depends on; its screen is lent by the machine that runs the test. */
 const desktopPackages = [
   'systemd-sysv',
   'dbus',
@@ -17,8 +19,11 @@ const desktopPackages = [
   'libpam-systemd',
   'polkitd|policykit-1',
   'pkexec|policykit-1',
-  'xvfb',
   'iputils-ping',
+  'mount',
+  'pcscd',
+  'vsmartcard-vpcd',
+  'gnome-keyring',
 ];
 
 export interface Finished {
@@ -28,20 +33,47 @@ export interface Finished {
 
 export function missingForRoot(): string | undefined {
   if (process.getuid?.() !== 0) return 'a system of its own needs root';
-  const missing = ['mmdebstrap', 'mke2fs', 'unshare', 'ip', 'nft'].filter(
+  const missing = ['mmdebstrap', 'mke2fs', 'unshare', 'ip', 'nft', 'Xvfb'].filter(
     (program) => spawnSync('which', [program]).status !== 0,
   );
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 
-/** Makes the root's files in `folder`; `depends` as in a package's control file, "a | b" for alternatives. */
-export function makeDebianRoot(folder: string, depends: readonly string[]): void {
+/**
+ * The root's files, with what our package needs. SEALNIC_TEST_DEBIAN_ROOT: a folder in which they are kept from one run to
+ * the next, for whoever works on this.
+ */
+export function debianRoot(): SharedFolder {
+  const kept = process.env.SEALNIC_TEST_DEBIAN_ROOT;
+  if (kept === undefined) return sharedFolder('debian', makeRoot);
+  const list = `${kept}.packages`;
+  const wanted = packageNames().join('\n');
+  if (!existsSync(list) || readFileSync(list, 'utf8') !== wanted) {
+    rmSync(kept, { recursive: true, force: true });
+    makeRoot(kept);
+    writeFileSync(list, wanted);
+  }
+  return { path: kept, [Symbol.dispose]: () => undefined };
+}
+
+function makeRoot(folder: string): void {
   const release = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'stable';
-  const names = [...desktopPackages, ...depends].map((each) => each.split('|').map((name) => name.trim()));
-  const include = names.map((alternatives) => alternatives.find(isKnown) ?? alternatives.at(-1)!);
-  const words = ['--variant=minbase', '--quiet', `--include=${include.join(',')}`, release, folder];
+  // A root that is thrown away need not survive a power cut, and nobody reads its manuals.
+  const lean = ['force-unsafe-io', 'path-exclude=/usr/share/doc/*', 'path-exclude=/usr/share/man/*'];
+  const words = [
+    ...['--variant=apt', '--quiet', ...lean.map((option) => `--dpkgopt=${option}`)],
+    ...[`--include=${packageNames().join(',')}`, release, folder],
+  ];
   const { status, stderr } = spawnSync('mmdebstrap', words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`mmdebstrap ended with ${status}: ${stderr.slice(-2000)}`);
+}
+
+/** "a | b", as in a package's control file: the first that this release has. */
+function packageNames(): readonly string[] {
+  return [...desktopPackages, ...debianDepends].map((each) => {
+    const alternatives = each.split('|').map((name) => name.trim());
+    return alternatives.find(isKnown) ?? alternatives.at(-1)!;
+  });
 }
 
 function isKnown(name: string): boolean {
@@ -64,14 +96,14 @@ export class DebianComputer {
   readonly #directory: string;
   readonly #outside: ChildProcess;
 
-  /** Boots; what it changes lies in memory, `root` stays as it is. `image` is mounted read-only at /media. */
-  static async boot(root: string, image: string): Promise<DebianComputer> {
+  /** Boots; what it changes lies in memory, `root` stays as it is. `medium`, an image or a folder, is at /media/cdrom. */
+  static async boot(root: string, medium: string): Promise<DebianComputer> {
     const directory = mkdtempSync(join(tmpdir(), 'sealnic-computer-'));
     const script = join(directory, 'boot');
     writeFileSync(script, bootScript, { mode: 0o755 });
     mkdirSync(join(directory, 'work'));
     const namespaces = ['--pid', '--mount', '--cgroup', '--net', '--uts', '--ipc', '--fork', '--kill-child'];
-    const words = [...namespaces, script, root, join(directory, 'work'), image];
+    const words = [...namespaces, script, root, join(directory, 'work'), medium];
     const outside = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [outside.stdout, outside.stderr]) {
@@ -127,6 +159,18 @@ export class DebianComputer {
     return spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
+  /** As `must`, without keeping this process from other work meanwhile. */
+  async mustWith(input: string, ...words: readonly string[]): Promise<string> {
+    const [program, ...rest] = this.#entering(words);
+    const child = spawn(program!, rest, { stdio: 'pipe' });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part));
+    child.stdin.end(input);
+    const [exitCode] = await once(child, 'close');
+    if (exitCode !== 0) throw new Error(`${words.join(' ')} ended with ${exitCode}: ${output.slice(-2000)}`);
+    return output;
+  }
+
   /** A file there, seen from here. */
   path(inside: string): string {
     return `/proc/${this.pid}/root${inside}`;
@@ -176,14 +220,15 @@ function firstProcess({ pid, exitCode }: ChildProcess): number | undefined {
   return readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'systemd' ? child : undefined;
 }
 
-/** Arguments: the root's files, an empty folder, the image. */
+/** Arguments: the root's files, an empty folder, an image or a folder. Mounts propagate as on a computer. */
 const bootScript = `#!/bin/bash
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$2"
 mkdir "$2"/{upper,work,merged}
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged"
-mount -o loop,ro "$3" "$2/merged/media"
+mkdir "$2/merged/media/cdrom"
+if [ -d "$3" ]; then mount --bind -o ro "$3" "$2/merged/media/cdrom"; else mount -o loop,ro "$3" "$2/merged/media/cdrom"; fi
 cd "$2/merged"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -203,5 +248,6 @@ mkdir before
 pivot_root . before
 umount -l /before
 rmdir /before
+mount --make-rshared /
 exec env -i container=sealnic PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb /lib/systemd/systemd --log-target=console --show-status=false
 `;
