@@ -79,7 +79,7 @@ describe('keys in the packaged service', { skip, timeout: 8 * 60_000 }, () => {
     const pid = computer.must('systemctl', 'show', '-P', 'MainPID', 'sealnic').trim();
     const [, locked] = /^VmLck:\s+(\d+) kB$/m.exec(computer.must('cat', `/proc/${pid}/status`))!;
     assert.ok(Number(locked) > 0);
-    assert.match(computer.must('cat', `/proc/${pid}/limits`), /^Max locked memory\s+unlimited\s+unlimited/m);
+    assert.equal(computer.must('systemctl', 'show', '-P', 'LimitMEMLOCK', 'sealnic').trim(), 'infinity');
   });
 
   test('a smart card is seen, set up, and signs', async () => {
@@ -87,7 +87,7 @@ describe('keys in the packaged service', { skip, timeout: 8 * 60_000 }, () => {
       const { state, readers } = cards();
       return state === 'ready' ? readers : undefined;
     });
-    assert.deepEqual(readers, [readerName]);
+    assert.ok(readers.includes(readerName), readers.join());
     const socket = await eventually('virtual reader', () => connectToReader(computer.pid));
     inserted = new InsertedCard(socket, new VirtualCard());
     await eventually('card', async () =>

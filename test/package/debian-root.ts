@@ -11,7 +11,7 @@ import { type SharedFolder, sharedFolder } from './shared-folder.ts';
 
 const patienceMilliseconds = 60_000;
 
-/** What a desktop has beside the packages that ours depends on; its screen is lent by the machine that runs the test. */
+/** What a desktop has beside the packages that ours depends on. */
 const desktopPackages = [
   'systemd-sysv',
   'dbus',
@@ -19,6 +19,7 @@ const desktopPackages = [
   'libpam-systemd',
   'polkitd|policykit-1',
   'pkexec|policykit-1',
+  'xvfb',
   'iputils-ping',
   'mount',
   'pcscd',
@@ -33,7 +34,7 @@ export interface Finished {
 
 export function missingForRoot(): string | undefined {
   if (process.getuid?.() !== 0) return 'a system of its own needs root';
-  const missing = ['mmdebstrap', 'mke2fs', 'unshare', 'ip', 'nft', 'Xvfb'].filter(
+  const missing = ['mmdebstrap', 'mke2fs', 'unshare', 'ip', 'nft'].filter(
     (program) => spawnSync('which', [program]).status !== 0,
   );
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
