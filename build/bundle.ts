@@ -42,6 +42,7 @@ export async function bundleService(
       'service/data-thread': 'main/service/data/thread.ts',
       'service/card-watcher': 'main/keys/card/watcher-worker.ts',
       'service/card-work': 'main/keys/card/work-worker.ts',
+      'service/card-module': 'main/keys/card/pkcs11/module-entry.ts',
       'cli/sealnic': 'main/cli/sealnic.ts',
     },
     outdir: output,
@@ -83,6 +84,7 @@ export async function bundleTray(
     external: ['electron', 'keytar'],
     plugins: [withVersion(version)],
   });
+  addKeytar(output);
   const pages = join(projectRoot, 'dist', 'renderer');
   if (!existsSync(join(pages, 'index.html'))) await buildRenderer(pages);
   cpSync(pages, join(output, 'renderer'), { recursive: true });
@@ -105,6 +107,15 @@ function withVersion(version: string): Plugin {
       );
     },
   };
+}
+
+/** Of this computer's platform: it finds its binary by its own place. A package has that of its own. */
+function addKeytar(output: string): void {
+  const source = join(projectRoot, 'node_modules', 'keytar');
+  const folder = join(output, 'node_modules', 'keytar');
+  for (const part of ['package.json', 'lib', join('prebuilds', `${process.platform}-${process.arch}`)]) {
+    cpSync(join(source, part), join(folder, part), { recursive: true, dereference: true });
+  }
 }
 
 if (import.meta.main) {

@@ -11,6 +11,9 @@ import { bundleTray } from './bundle.ts';
 /** Of the service that would be started here; SEALNIC_CONTROL names that of another. */
 const controlPath = process.env.SEALNIC_CONTROL ?? loadConfiguration(undefined, process.env).controlSocket;
 const command = join(import.meta.dirname, '..', 'sealnic');
+/** What starts all of this again, at login. */
+const startAgain = [process.execPath, join(import.meta.dirname, 'bootstrap.mjs'), 'start'];
+const hidden = process.argv.slice(2).filter((word) => word === '--hidden');
 const isRoot = process.getuid?.() === 0;
 
 async function start(): Promise<number> {
@@ -70,11 +73,17 @@ async function runTray(): Promise<number> {
     const app = await bundleTray(join(home, 'app'));
     const user = desktopUser(home);
     chownSync(home, user.uid ?? process.getuid?.() ?? -1, user.gid ?? process.getgid?.() ?? -1);
-    const child = spawn(electron as unknown as string, [app], {
+    const child = spawn(electron as unknown as string, [app, ...hidden], {
       stdio: 'inherit',
       // A group of its own: Ctrl-C reaches it once, from here, and not from the terminal too.
       detached: true,
-      env: { ...process.env, ...user.environment, SEALNIC_CONTROL: controlPath, SEALNIC_COMMAND: command },
+      env: {
+        ...process.env,
+        ...user.environment,
+        SEALNIC_CONTROL: controlPath,
+        SEALNIC_COMMAND: command,
+        SEALNIC_START: JSON.stringify(startAgain),
+      },
       ...(user.uid === undefined ? {} : { uid: user.uid }),
       ...(user.gid === undefined ? {} : { gid: user.gid }),
     });

@@ -146,3 +146,17 @@ export function readSocketAddress(view: DataView, offset: number): { address: Ui
     port: view.getUint16(offset + 2),
   };
 }
+
+const socketpair = bindLibc<(family: number, type: number, protocol: number, pair: number) => number>(
+  'int socketpair(int family, int type, int protocol, uintptr_t pair)',
+);
+
+/** Two connected Unix stream sockets, both closed on exec. Throws SystemCallError. */
+export function createSocketPair(): readonly [number, number] {
+  const unix = 1;
+  const stream = 1;
+  const closeOnExec = 0o2000000;
+  const pair = allocateBlock(8);
+  checkCall(socketpair(unix, stream | closeOnExec, 0, pair.address), 'socketpair');
+  return [pair.view.getInt32(0, true), pair.view.getInt32(4, true)];
+}

@@ -1,4 +1,4 @@
-// Of OpenSSL (EVP, exported by Node's own binary) what the vault needs: X25519, Ed25519 and Argon2id, all by address, so
+// Of OpenSSL (EVP, exported by Node's own binary) what the vault needs: X25519, Ed25519, Argon2id and HKDF, all by address, so
 // that keys stay in the memory where they lie.
 import koffi from 'koffi';
 import { allocateBlock, type NativeBlock } from './libc-memory.ts';
@@ -190,9 +190,38 @@ export async function argon2id(
   }
 }
 
+/** HKDF with SHA-256 (RFC 5869), from and to addresses. */
+export function hkdfSha256(
+  secret: { readonly address: number; readonly length: number },
+  salt: Uint8Array,
+  info: Uint8Array,
+  output: { readonly address: number; readonly length: number },
+): void {
+  const saltBlock = blockOf(salt, salt.length);
+  const infoBlock = blockOf(info, info.length);
+  const digest = blockOf(Buffer.from('SHA256', 'latin1'), 6);
+  const parameters = new ParameterList(4);
+  parameters.add('digest', text, digest.address, 6);
+  parameters.add('key', octets, secret.address, secret.length);
+  parameters.add('salt', octets, saltBlock.address, salt.length);
+  parameters.add('info', octets, infoBlock.address, info.length);
+  hkdfKdf ||= kdfFetch(0, 'HKDF', 0);
+  const context = kdfContextNew(hkdfKdf);
+  try {
+    if (kdfDerive(context, output.address, output.length, parameters.address) !== 1) {
+      throw new Error('OpenSSL failed to derive a key.');
+    }
+  } finally {
+    kdfContextFree(context);
+    keepAlive(saltBlock, infoBlock, digest, parameters);
+  }
+}
+
 let argon2Kdf = 0;
+let hkdfKdf = 0;
 
 const unsignedInteger = 2;
+const text = 4;
 const octets = 5;
 /** struct ossl_param_st: key, data type (32 bits and padding), data, its size, size returned. */
 const parameterBytes = 40;
@@ -211,15 +240,15 @@ class ParameterList {
   }
 
   add(name: string, type: number, address: number, length: number): void {
-    const text = allocateBlock(name.length + 1);
-    text.bytes.set(Buffer.from(name, 'latin1'));
+    const ended = allocateBlock(name.length + 1);
+    ended.bytes.set(Buffer.from(name, 'latin1'));
     const offset = this.#names.length * parameterBytes;
     const { view } = this.#block;
-    view.setBigUint64(offset, BigInt(text.address), true);
+    view.setBigUint64(offset, BigInt(ended.address), true);
     view.setUint32(offset + 8, type, true);
     view.setBigUint64(offset + 16, BigInt(address), true);
     view.setBigUint64(offset + 24, BigInt(length), true);
-    this.#names.push(text);
+    this.#names.push(ended);
   }
 }
 

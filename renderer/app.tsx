@@ -10,6 +10,7 @@ import { ConnectionPage } from './pages/connection.tsx';
 import { toneOf } from './pages/connection-state.tsx';
 import { DiagnosticsPage } from './pages/diagnostics.tsx';
 import { FilterPage } from './pages/filter.tsx';
+import { KeysPage } from './pages/keys.tsx';
 import { ProfilesPage } from './pages/profiles.tsx';
 import { PromptDialogs } from './pages/prompt-dialog.tsx';
 import { ServiceAway } from './pages/service-away.tsx';
@@ -18,13 +19,21 @@ import { useWindowState } from './state/hooks.ts';
 import { useTheme } from './state/theme.ts';
 import { setUpWords, useWords } from './state/words.ts';
 
-export const pages = ['connection', 'filter', 'associations', 'profiles', 'diagnostics', 'settings'] as const;
+export const pages = [
+  'connection',
+  'filter',
+  'associations',
+  'profiles',
+  'keys',
+  'diagnostics',
+  'settings',
+] as const;
 export type PageName = (typeof pages)[number];
 
 /** Another page can be asked for, with what it shall begin with. */
 export interface Destination {
   readonly page: PageName;
-  /** Profiles: open this one, or the form for a new one. */
+  /** Profiles: open this one, or the form for a new one. Connection: show this one. */
   readonly profile?: string;
   readonly create?: boolean;
 }
@@ -93,16 +102,18 @@ function pageOf(destination: Destination, go: Go, service: string): ReactNode {
   // The settings are the app's own: they need no service.
   if (destination.page === 'settings') return <SettingsPage />;
   if (destination.page === 'connection' && service === 'away') return <ConnectionPage go={go} />;
-  if (service !== 'present') return <ServiceAway />;
+  if (service !== 'present') return <ServiceAway go={go} />;
   switch (destination.page) {
     case 'connection':
-      return <ConnectionPage go={go} />;
+      return <ConnectionPage go={go} first={destination.profile} />;
     case 'filter':
       return <FilterPage />;
     case 'associations':
       return <AssociationsPage go={go} />;
     case 'profiles':
       return <ProfilesPage destination={destination} go={go} />;
+    case 'keys':
+      return <KeysPage />;
     case 'diagnostics':
       return <DiagnosticsPage />;
   }

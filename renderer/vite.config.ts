@@ -13,5 +13,7 @@ export default defineConfig({
     // The page may load nothing but files of its own: no fonts or pictures within the styles.
     assetsInlineLimit: 0,
     modulePreload: false,
+    // It is read from the disk, as one file.
+    chunkSizeWarningLimit: 2000,
   },
 });

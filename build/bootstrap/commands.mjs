@@ -23,7 +23,10 @@ const peers = [
   'libstrongswan-extra-plugins',
 ];
 
-const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc'];
+/** Windows' files are tried in Wine, with libraries built for them. */
+const windows = ['gcc-mingw-w64-x86-64', 'wine64', 'wine'];
+
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2'];
 
 /** Built again when one of its sources is newer. */
 const packetModule = {
@@ -50,12 +53,12 @@ export const commands = {
       ...desktop,
       ...keyStores,
       ...cards,
+      ...windows,
       'tshark',
       'iputils-ping',
       'openssl',
       'python3',
       'mmdebstrap',
-      'e2fsprogs',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

@@ -96,8 +96,11 @@ export async function startServers(address: string): Promise<void> {
 export interface ServiceProcess {
   readonly logFile: string;
   readonly ended: Promise<number | null>;
+  readonly processId: number;
   /** Asks it to end, and waits. */
   stop(): Promise<void>;
+  /** Ends it as a crash does, and waits. */
+  kill(): Promise<void>;
   log(): string;
 }
 
@@ -122,9 +125,14 @@ export function startService(
   return {
     logFile,
     ended,
+    processId: child.pid ?? -1,
     log: () => readFileSync(logFile, 'utf8'),
     stop: async () => {
       child.kill('SIGTERM');
+      await ended;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
       await ended;
     },
   };

@@ -7,10 +7,13 @@ import { secretName } from './profiles.ts';
 
 export interface RunningService {
   readonly client: ControlClient;
+  readonly processId: number;
   stop(): Promise<void>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
 }
 
-const patienceMilliseconds = 10_000;
+const patienceMilliseconds = 30_000;
 /** In a user namespace the owners of the system's own directories appear as this user. */
 const unmappedUser = 65534;
 
@@ -54,9 +57,14 @@ async function runService(
   const client = await connect(service, control);
   return {
     client,
+    processId: service.processId,
     stop: async () => {
       client.close();
       await service.stop();
+    },
+    kill: async () => {
+      client.close();
+      await service.kill();
     },
   };
 }

@@ -1,5 +1,5 @@
 // The desktop app as Electron's archive holds it: bundle, pages, pictures, texts, and keytar for one platform.
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleTray } from '../bundle.ts';
 import { product, projectRoot } from './product.ts';
@@ -9,6 +9,7 @@ import type { Target } from './target.ts';
 /** Makes the folder anew. */
 export async function makeApplicationFolder(target: Target, folder: string, version: string): Promise<void> {
   await bundleTray(folder, version);
+  rmSync(join(folder, 'node_modules'), { recursive: true });
   addKeytar(target, join(folder, 'node_modules'));
   copyFileSync(join(projectRoot, 'LICENSE'), join(folder, 'LICENSE'));
   const path = join(folder, 'package.json');

@@ -62,8 +62,9 @@ function askSecret(question: string, signal?: AbortSignal): Promise<Buffer | und
   const { stdin } = process;
   const secret = Buffer.from(new ArrayBuffer(longestSecret));
   let length = 0;
-  writeSync(2, question);
+  // First: whoever sees the question may type at once.
   stdin.setRawMode(true);
+  writeSync(2, question);
   stdin.resume();
   return new Promise((resolve) => {
     const giveUp = () => finish(undefined);

@@ -6,6 +6,15 @@ import { randomFillSync } from 'node:crypto';
 /** What was typed is no recovery code; the message says why, for a person. */
 export class RecoveryCodeError extends Error {
   override readonly name = 'RecoveryCodeError';
+  readonly problem: 'too-long' | 'too-short' | 'mistyped' | 'character';
+  /** The mistyped group, from 1. */
+  readonly group: number | undefined;
+
+  constructor(problem: RecoveryCodeError['problem'], why: string, group?: number) {
+    super(`That is no recovery code: ${why}.`);
+    this.problem = problem;
+    this.group = group;
+  }
 }
 
 /** Crockford's base 32: no I, L, O, U. */
@@ -19,7 +28,7 @@ export function makeRecoverySecret(): Buffer {
 }
 
 /** As it is shown, once: "0000Y-…", in ASCII; the caller wipes it. */
-export function formatRecoveryCode(secret: Uint8Array): Buffer {
+export function formatRecoveryCode(secret: Uint8Array): Buffer<ArrayBuffer> {
   const code = ownBuffer(groups * 6 - 1);
   for (let group = 0; group < groups; group++) {
     const bits = bitsOf(secret, group);
@@ -42,14 +51,18 @@ export function readRecoveryCode(typed: Uint8Array): Buffer {
     for (const byte of typed) {
       const digit = digitOf(byte);
       if (digit === undefined) continue;
-      if (count === digits.length) throw wrong('it is too long');
+      if (count === digits.length) throw new RecoveryCodeError('too-long', 'it is too long');
       digits[count++] = digit;
     }
-    if (count < digits.length) throw wrong(`it has ${groups} groups of five characters`);
+    if (count < digits.length) {
+      throw new RecoveryCodeError('too-short', `it has ${groups} groups of five characters`);
+    }
     for (let group = 0; group < groups; group++) {
       const [a, b, c, d, e] = digits.subarray(group * 5, group * 5 + 5) as unknown as number[];
       const bits = (a! << 15) | (b! << 10) | (c! << 5) | d!;
-      if (e !== check(bits, group)) throw wrong(`group ${group + 1} is mistyped`);
+      if (e !== check(bits, group)) {
+        throw new RecoveryCodeError('mistyped', `group ${group + 1} is mistyped`, group + 1);
+      }
       putBits(secret, group, bits);
     }
     return secret;
@@ -61,12 +74,8 @@ export function readRecoveryCode(typed: Uint8Array): Buffer {
   }
 }
 
-function wrong(why: string): RecoveryCodeError {
-  return new RecoveryCodeError(`That is no recovery code: ${why}.`);
-}
-
 /** Memory of its own, outside of Node's pool. */
-function ownBuffer(length: number): Buffer {
+function ownBuffer(length: number): Buffer<ArrayBuffer> {
   return Buffer.from(new ArrayBuffer(length));
 }
 
@@ -83,7 +92,7 @@ function digitOf(byte: number): number | undefined {
   if (/[\s-]/.test(character)) return undefined;
   const meant = character === 'O' ? '0' : character === 'I' || character === 'L' ? '1' : character;
   const digit = alphabet.indexOf(meant);
-  if (digit < 0) throw wrong('it has a character that no code has');
+  if (digit < 0) throw new RecoveryCodeError('character', 'it has a character that no code has');
   return digit;
 }
 

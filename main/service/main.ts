@@ -12,16 +12,16 @@ import type { Finding } from '../control/values.ts';
 import { productVersion } from '../control/version.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
+import { forbidDumps } from '../host/dumps/index.ts';
 import { openHostNetwork } from '../host/network/index.ts';
 import type { CardDescription, CardEvent } from '../keys/card/contract.ts';
-import { PivCards } from '../keys/card/piv-cards.ts';
-import { startCardWorkers } from '../keys/card/workers.ts';
 import { openCredentialStore } from '../keys/credentials/store.ts';
 import { Authenticator } from './agreement/authenticator.ts';
 import { ikeConfigurationOf } from './agreement/ike-configuration.ts';
 import { CardKeys, type UnlockedKey } from './cards/card-keys.ts';
 import { CardProfiles } from './cards/card-profiles.ts';
 import { CardSetup } from './cards/card-setup.ts';
+import { openCards } from './cards/open-cards.ts';
 import { ServiceClock } from './clock.ts';
 import { loadConfiguration, type ServiceConfiguration } from './configuration/configuration.ts';
 import { InvalidFileError } from './configuration/problem.ts';
@@ -97,6 +97,7 @@ function nameOfProfile(file: string): string {
 }
 
 async function run(options: ServiceOptions, configuration: ServiceConfiguration): Promise<void> {
+  forbidDumps();
   mkdirSync(configuration.stateDirectory, { recursive: true, mode: 0o700 });
   const underSystemd = process.env.JOURNAL_STREAM !== undefined;
   const ring = new LogRing(Date.now);
@@ -141,11 +142,7 @@ function compose(
     randomId: () => randomBytes(16).toString('base64url'),
     timeoutMilliseconds: configuration.promptTimeoutMilliseconds,
   });
-  const cards = new PivCards({
-    workers: startCardWorkers(),
-    memory: secrets,
-    schedule: (afterMilliseconds, call) => clock.schedule(clock.now() + afterMilliseconds, call),
-  });
+  const cards = openCards(configuration, secrets, clock, log);
   const cardKeys = new CardKeys({ cards, prompts, secrets });
   const keyring = new Keyring({
     memory: secrets,

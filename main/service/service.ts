@@ -60,6 +60,8 @@ export function createServiceApi(parts: ServiceParts): ServiceApi {
     onStatusChange: (changed) => {
       const watches = [
         connections.onChange(changed),
+        // Clients ask for the profiles anew with every status.
+        parts.profiles.onChange(changed),
         parts.prompts.onChange(changed),
         parts.keyring.onChange(changed),
         parts.cards.onEvent(changed),

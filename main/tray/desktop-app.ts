@@ -9,7 +9,7 @@ import { ControlError } from '../control/failure.ts';
 import type { Prompt } from '../control/prompt-values.ts';
 import { defaultControlPath } from '../control/service-options.ts';
 import { productVersion } from '../control/version.ts';
-import { readWrappingKey } from '../keys/keychain/keychain.ts';
+import { forgetWrappingKey, makeWrappingKey, readWrappingKey } from '../keys/keychain/keychain.ts';
 import { type AppMemory, memoryFile, settingsFile, toConnectAtStart, usedNow } from './app-memory.ts';
 import { BundleDesk } from './bundle-desk.ts';
 import { CaptureDesk } from './capture-desk.ts';
@@ -17,14 +17,17 @@ import { commandChannel } from './channels.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { AppInformation, ServiceState, Settings } from './ipc.ts';
 import type { DiagnosticsHost } from './ipc-diagnostics-server.ts';
+import type { KeysHost } from './ipc-keys-server.ts';
 import { IpcServer } from './ipc-server.ts';
+import { KeyDesk } from './key-desk.ts';
 import { KeychainVaults } from './keychain-vaults.ts';
 import { denyInSession } from './lockdown.ts';
 import { loginItem } from './login-item/index.ts';
+import { hiddenArgument, startCommand } from './login-item/start-command.ts';
 import { NotificationRules, notificationText } from './notification-rules.ts';
 import { pageOrigin, pageResponse, pageScheme } from './page-protocol.ts';
 import { platform } from './platform/index.ts';
-import { askForFile, writeOwnFile } from './save-file.ts';
+import { askForExisting, askForFile, writeOwnFile } from './save-file.ts';
 import { ServiceMirror } from './service-mirror.ts';
 import { setupOf } from './setup/index.ts';
 import { failureText } from './text/failure-text.ts';
@@ -36,8 +39,6 @@ import { type TrayAction, viewOf } from './view.ts';
 import { MainWindow } from './window.ts';
 import { opensAtStart, promptOpensWindow, type Rectangle } from './window-rules.ts';
 
-/** Starts it without its window. */
-const hiddenArgument = '--hidden';
 const rememberAfterMilliseconds = 500;
 
 export class DesktopApp {
@@ -47,18 +48,23 @@ export class DesktopApp {
     isManaged({ packaged: app.isPackaged, platform, appImage: process.env.APPIMAGE }),
   );
   readonly #memory = memoryFile(join(app.getPath('userData'), 'window.json'));
-  readonly #loginItem = loginItem(app.getPath('appData'), [
-    process.env.APPIMAGE ?? process.execPath,
-    ...(app.isPackaged ? [] : [app.getAppPath()]),
-    hiddenArgument,
-  ]);
+  readonly #loginItem = loginItem(
+    app.getPath('appData'),
+    startCommand({
+      packaged: app.isPackaged,
+      executable: process.execPath,
+      appPath: app.getAppPath(),
+      environment: process.env,
+    }),
+  );
   readonly #notificationRules = new NotificationRules();
   readonly #notifications = new Set<Notification>();
   /** Asked for while the window already opens; until it is answered there is hope. */
   readonly #trayHost: Promise<boolean> = trayHostIsThere();
   #trayAvailable = true;
-  /** Profiles that were connected from the tray. */
+  /** Profiles that were connected, and vaults that were opened, from here. */
   readonly #askedHere = new Set<string>();
+  readonly #keys: KeyDesk;
   readonly #tray = new TrayIcon({
     perform: (action) => void this.#perform(action),
     open: () => this.open(),
@@ -96,6 +102,8 @@ export class DesktopApp {
       },
       measured: () => this.#show(),
     });
+    const keychain = { make: makeWrappingKey, read: readWrappingKey, forget: forgetWrappingKey };
+    this.#keys = new KeyDesk({ mirror: this.#mirror, keychain });
     this.#serveWindow();
     this.#show();
     const hidden = process.argv.includes(hiddenArgument);
@@ -138,6 +146,7 @@ export class DesktopApp {
       openPage: (url) => shell.openExternal(url),
       quit: () => app.quit(),
       diagnostics: this.#diagnosticsHost(),
+      keys: this.#keysHost(),
       now: () => performance.now(),
       wait: async (milliseconds) => {
         await wait(milliseconds);
@@ -169,10 +178,11 @@ export class DesktopApp {
     }
   }
 
-  #promptOpens({ profile }: Prompt): boolean {
+  #promptOpens({ profile, vault }: Prompt): boolean {
+    const askedFor = profile === undefined ? `vault ${vault}` : profile;
     return promptOpensWindow({
       visible: this.#window.visible,
-      askedHere: profile !== undefined && this.#askedHere.has(profile),
+      askedHere: this.#askedHere.has(askedFor),
       notifications: this.#settings.value.notifications,
     });
   }
@@ -205,6 +215,10 @@ export class DesktopApp {
         case 'retry':
           this.#askedHere.add(action.profile);
           await this.#mirror.call('connection.retry', { profile: action.profile });
+          break;
+        case 'unlock':
+          this.#askedHere.add(`vault ${action.vault}`);
+          await this.#keys.open({ vault: action.vault });
           break;
         case 'start-at-login':
           this.#changeSettings({ startAtLogin: action.on });
@@ -301,6 +315,18 @@ export class DesktopApp {
       trayAvailable: trayHostIsThere,
       trayDismissed: () => this.#memory.value.trayDismissed,
       dismissTray: () => this.#remember({ trayDismissed: true }),
+    };
+  }
+
+  #keysHost(): KeysHost {
+    return {
+      mirror: this.#mirror,
+      desk: this.#keys,
+      chooseFile: (name, existing) =>
+        existing
+          ? askForExisting(this.#window.electronWindow)
+          : askForFile(this.#window.electronWindow, name, 'home'),
+      asksFor: (vault) => this.#askedHere.add(`vault ${vault}`),
     };
   }
 

@@ -48,7 +48,12 @@ export function diagnosticsHandlers(host: DiagnosticsHost): Handlers {
         ...(setup !== undefined && { serviceInstalled: setup.serviceInstalled() }),
         ...(rights !== undefined && { rights }),
         canMend: setup?.asker() !== undefined,
-        commands: { install: typed('install'), start: typed('start'), allow: typed('allow') },
+        commands: {
+          install: typed('install'),
+          start: typed('start'),
+          allow: typed('allow'),
+          importProfile: typed('importProfile'),
+        },
         trayAvailable,
         trayDismissed: host.trayDismissed(),
       };

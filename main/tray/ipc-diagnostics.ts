@@ -39,7 +39,12 @@ const setupStateSchema = z.object({
   /** False: nobody would ask for the password; the commands are to be typed. */
   canMend: z.boolean(),
   /** To be typed into a terminal. */
-  commands: z.object({ install: z.string(), start: z.string(), allow: z.string() }),
+  commands: z.object({
+    install: z.string(),
+    start: z.string(),
+    allow: z.string(),
+    importProfile: z.string(),
+  }),
   trayAvailable: z.boolean(),
   /** The person does not want to hear of the tray again. */
   trayDismissed: z.boolean(),

@@ -13,6 +13,7 @@ import {
   serviceCommands,
 } from './ipc.ts';
 import { type DiagnosticsHost, diagnosticsHandlers } from './ipc-diagnostics-server.ts';
+import { type KeysHost, keyHandlers } from './ipc-keys-server.ts';
 import type { ServiceMirror } from './service-mirror.ts';
 import { asksService } from './window-rules.ts';
 
@@ -28,6 +29,7 @@ export interface IpcHost {
   readonly openPage: (url: string) => Promise<void>;
   readonly quit: () => void;
   readonly diagnostics: DiagnosticsHost;
+  readonly keys: KeysHost;
   /** Milliseconds, rising. */
   readonly now: () => number;
   readonly wait: (milliseconds: number) => Promise<void>;
@@ -65,6 +67,7 @@ export class IpcServer {
         mirror.call('prompts.answer', parameters, answer === undefined ? {} : { answer }),
       'verdicts.tail': (parameters) => this.#tail(parameters),
       ...diagnosticsHandlers(host.diagnostics),
+      ...keyHandlers(host.keys),
       'portal.open': async ({ profile }) => {
         const allowed = await mirror.call('connection.allowPortal', { profile });
         // Whoever runs the network chose the page; the service hands on web pages only, and so does this.

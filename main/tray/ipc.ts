@@ -6,6 +6,7 @@ import type { ControlFailure } from '../control/failure.ts';
 import { type MethodName, type Methods, methods } from '../control/schema.ts';
 import { profileSummarySchema, secretKinds, statusSchema } from '../control/values.ts';
 import { diagnosticsCommands } from './ipc-diagnostics.ts';
+import { keyCommands, keyServiceCommands } from './ipc-keys.ts';
 
 export type { CaptureState, SetupState } from './ipc-diagnostics.ts';
 
@@ -99,6 +100,7 @@ export const serviceCommands = {
   'terminal.information': ofService('terminal.information'),
   'rights.mine': ofService('rights.mine'),
   'log.tail': ofService('log.tail'),
+  ...keyServiceCommands,
 } as const;
 
 /** Commands that main itself carries out or adapts. */
@@ -150,6 +152,7 @@ export const ownCommands = {
   'verdicts.tail': ofService('verdicts.tail'),
 
   ...diagnosticsCommands,
+  ...keyCommands,
 
   /** Lets the network's sign-in page through (see the service's method) and opens it in the person's browser. */
   'portal.open': {

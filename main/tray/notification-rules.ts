@@ -22,6 +22,8 @@ export class NotificationRules {
   /** What was known of each connection; undefined before the service was first there. */
   #known: ReadonlyMap<string, ConnectionState> | undefined;
   #away = false;
+  /** The service's, when it was last there. */
+  #startedAt: number | undefined;
   #prompts: ReadonlySet<string> = new Set();
 
   /** The facts that are new since the last call. What is already so when the app starts is no news. */
@@ -33,6 +35,9 @@ export class NotificationRules {
       return news ? [{ kind: 'service-away' }] : [];
     }
     this.#away = false;
+    const { startedAt } = state.status;
+    const anew = this.#startedAt !== undefined && this.#startedAt !== startedAt;
+    this.#startedAt = startedAt;
     const prompts = this.#newPrompts(state.status.prompts);
     const connections = state.status.connections.filter(
       ({ profile }) => !state.profiles.some(({ name, role }) => name === profile && role === 'gateway'),
@@ -43,7 +48,11 @@ export class NotificationRules {
     const gone = [...before.keys()].filter((profile) => !this.#known?.has(profile));
     return [
       ...prompts,
-      ...connections.flatMap((each) => factOf(before.get(each.profile) ?? 'disconnected', each)),
+      ...connections.flatMap((each) => {
+        // Another service: that it has made the connection anew is news.
+        const isNews = anew && each.state === 'connected';
+        return factOf((isNews ? undefined : before.get(each.profile)) ?? 'disconnected', each);
+      }),
       ...gone.flatMap((profile) => endOf(before.get(profile) ?? 'disconnected', profile, undefined)),
     ];
   }

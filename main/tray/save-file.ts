@@ -8,12 +8,22 @@ import { notWritten } from './save-file-failure.ts';
 export async function askForFile(
   window: BrowserWindow | undefined,
   suggestedName: string,
+  folder: 'downloads' | 'home' = 'downloads',
 ): Promise<string | undefined> {
-  const options = { defaultPath: join(app.getPath('downloads'), suggestedName) };
+  const options = { defaultPath: join(app.getPath(folder), suggestedName) };
   const { canceled, filePath } = await (window === undefined
     ? dialog.showSaveDialog(options)
     : dialog.showSaveDialog(window, options));
   return canceled || filePath === '' ? undefined : filePath;
+}
+
+/** The path of a file that is there; undefined: the person thought better of it. */
+export async function askForExisting(window: BrowserWindow | undefined): Promise<string | undefined> {
+  const options = { properties: ['openFile' as const] };
+  const { canceled, filePaths } = await (window === undefined
+    ? dialog.showOpenDialog(options)
+    : dialog.showOpenDialog(window, options));
+  return canceled ? undefined : filePaths[0];
 }
 
 /** Readable for the user alone. Throws ControlError file-not-written. */

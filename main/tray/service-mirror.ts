@@ -125,17 +125,20 @@ export class ServiceMirror {
   }
 
   #set(state: ServiceState): void {
-    const changed = JSON.stringify(withoutCounters(state)) !== JSON.stringify(withoutCounters(this.#state));
+    const changed =
+      JSON.stringify(withoutMeasurements(state)) !== JSON.stringify(withoutMeasurements(this.#state));
     this.#state = state;
     if (changed) this.#options.changed(state);
   }
 }
 
-function withoutCounters(state: ServiceState): unknown {
+/** Counters and round trips: whoever shows them asks for them. */
+function withoutMeasurements(state: ServiceState): unknown {
   if (state.service !== 'present') return state;
+  const unmeasured = { counters: undefined, roundTripMilliseconds: undefined, roundTripAt: undefined };
   const connections = state.status.connections.map(({ details, ...rest }) => ({
     ...rest,
-    details: details === undefined ? undefined : { ...details, counters: undefined },
+    details: details === undefined ? undefined : { ...details, ...unmeasured },
   }));
   return { ...state, status: { ...state.status, connections, drops: undefined } };
 }

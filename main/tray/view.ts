@@ -3,6 +3,7 @@ import type { Prompt } from '../control/prompt-values.ts';
 import type { ConnectionState } from '../control/state.ts';
 import type { ConnectionStatus, ProfileSummary } from '../control/values.ts';
 import type { ServiceState } from './ipc.ts';
+import { keyLines, unlockEntries } from './key-view.ts';
 import { promptName, reasonText } from './text/failure-text.ts';
 import type { Translate } from './text/translate.ts';
 import { type Throughput, throughputText } from './throughput.ts';
@@ -22,6 +23,7 @@ export type TrayIcon = (typeof trayIcons)[number];
 
 export type TrayAction =
   | { readonly type: 'connect' | 'disconnect' | 'retry'; readonly profile: string }
+  | { readonly type: 'unlock'; readonly vault: string }
   | { readonly type: 'open-window' | 'copy-diagnostics' | 'quit' }
   | { readonly type: 'start-at-login'; readonly on: boolean };
 
@@ -69,14 +71,16 @@ export function viewOf(model: TrayModel, translate: Translate): TrayView {
     shown.length === 0
       ? [translate.text('tray.notConnected')]
       : shown.flatMap((each) => linesOf(each, translate));
+  const keys = keyLines(state, translate);
   const actions = [
     ...promptEntries(state.status.prompts, translate),
+    ...unlockEntries(state.status, translate),
     ...connections.flatMap((each) => actionsOf(each, translate)),
   ];
   return {
     icon: iconOf(connections),
     tooltip: tooltipOf(shown, model.throughput, translate),
-    menu: menuOf(model, translate, lines, actions, shown.length > 0),
+    menu: menuOf(model, translate, [...lines, ...keys], actions, shown.length > 0),
   };
 }
 
@@ -135,7 +139,9 @@ function tooltipOf(
   throughput: ReadonlyMap<string, Throughput>,
   translate: Translate,
 ): string {
-  const sentences = shown.map(({ profile, state }) => {
+  const sentences = shown.map((each) => {
+    const { profile, state } = each;
+    if (waitsForCard(each)) return translate.text('tray.cardMissing', { profile });
     const sentence = translate.text('tray.sentence', {
       profile,
       state: translate.text(`tray.state.${state}`),

@@ -12,10 +12,10 @@ export interface Rectangle {
 
 export const windowSize = {
   minimumWidth: 420,
-  maximumWidth: 1400,
   minimumHeight: 480,
-  defaultWidth: 980,
-  defaultHeight: 720,
+  // Room for the filter as a table.
+  defaultWidth: 1160,
+  defaultHeight: 760,
 } as const;
 
 /**
@@ -26,11 +26,7 @@ export function boundsFor(remembered: Rectangle | undefined, displays: readonly 
   const display =
     displays.find((each) => remembered !== undefined && overlap(remembered, each)) ?? displays[0]!;
   const wanted = remembered ?? { width: windowSize.defaultWidth, height: windowSize.defaultHeight };
-  const width = between(
-    wanted.width,
-    windowSize.minimumWidth,
-    Math.min(windowSize.maximumWidth, display.width),
-  );
+  const width = between(wanted.width, windowSize.minimumWidth, display.width);
   const height = between(wanted.height, windowSize.minimumHeight, display.height);
   const visible = remembered !== undefined && overlap(remembered, display);
   const x = visible ? remembered.x : display.x + (display.width - width) / 2;

@@ -55,7 +55,6 @@ export class MainWindow {
       ...boundsFor(this.#options.remembered(), displays),
       minWidth: windowSize.minimumWidth,
       minHeight: windowSize.minimumHeight,
-      maxWidth: windowSize.maximumWidth,
       title: 'SealNIC',
       icon: join(app.getAppPath(), 'icons', 'connected@2x.png'),
       show: false,

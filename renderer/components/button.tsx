@@ -13,6 +13,7 @@ export function Button({
   icon,
   children,
   className,
+  onClick,
   ...rest
 }: ButtonProperties) {
   return (
@@ -20,8 +21,10 @@ export function Button({
       type="button"
       {...rest}
       className={`button button-${kind} ${className ?? ''}`}
+      // Not `disabled`: that would take the focus from who pressed it.
       aria-busy={busy || undefined}
-      disabled={rest.disabled === true || busy}
+      aria-disabled={busy || undefined}
+      onClick={(event) => (busy ? event.preventDefault() : onClick?.(event))}
     >
       {icon}
       {children}

@@ -1,5 +1,5 @@
 // A window within the window: the browser's own dialog, which keeps the focus and closes by Escape.
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { useWords } from '../state/words.ts';
 import { Button } from './button.tsx';
 
@@ -11,15 +11,27 @@ interface DialogProperties {
   readonly actions?: ReactNode;
   readonly wide?: boolean;
   readonly closeLabel?: string;
+  /** False: only its own actions end it, not Escape. */
+  readonly closes?: boolean;
 }
 
-export function Dialog({ title, onClose, children, actions, wide = false, closeLabel }: DialogProperties) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  actions,
+  wide = false,
+  closeLabel,
+  closes = true,
+}: DialogProperties) {
   const { say } = useWords();
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the page: only then the focus goes back to where it was.
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    firstField(dialog)?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -27,18 +39,32 @@ export function Dialog({ title, onClose, children, actions, wide = false, closeL
       ref={element}
       className={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={id}
+      // A second Escape closes it whatever "cancel" says.
+      onKeyDown={(event) => {
+        if (!closes && event.key === 'Escape') event.preventDefault();
+      }}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        if (closes) onClose();
       }}
     >
       <h2 id={id}>{title}</h2>
       <div className="dialog-body">{children}</div>
       <footer className="dialog-actions">
-        <Button onClick={onClose}>{closeLabel ?? say('action.cancel')}</Button>
+        {closes && <Button onClick={onClose}>{closeLabel ?? say('action.cancel')}</Button>}
         {actions}
       </footer>
     </dialog>
+  );
+}
+
+/** The field that says so (`data-first`), or the first one: the browser prefers whatever scrolls. */
+function firstField(dialog: HTMLDialogElement | null): HTMLElement | null | undefined {
+  return (
+    dialog?.querySelector<HTMLElement>('[data-first]') ??
+    dialog?.querySelector<HTMLElement>(
+      '.dialog-body :is(input, select, textarea):not(:disabled, [type="file"])',
+    )
   );
 }
 

@@ -47,28 +47,40 @@ export function ToastArea({ children }: { readonly children: ReactNode }) {
       {children}
       <div className="toasts" aria-live="polite" role="status">
         {toasts.map((toast) => (
-          <ToastLine key={toast.id} toast={toast} onClose={() => close(toast.id)} />
+          <ToastLine key={toast.id} toast={toast} onClose={close} />
         ))}
       </div>
     </ToastContext>
   );
 }
 
-function ToastLine({ toast, onClose }: { readonly toast: Toast; readonly onClose: () => void }) {
+interface ToastLineProperties {
+  readonly toast: Toast;
+  /** The same function at each rendering: another one would begin the time anew. */
+  readonly onClose: (id: number) => void;
+}
+
+function ToastLine({ toast, onClose }: ToastLineProperties) {
   const { say } = useWords();
+  const { id, tone, text, next } = toast;
   useEffect(() => {
-    if (toast.tone === 'bad') return;
-    const timer = setTimeout(onClose, shownMilliseconds);
+    if (tone === 'bad') return;
+    const timer = setTimeout(() => onClose(id), shownMilliseconds);
     return () => clearTimeout(timer);
-  }, [toast.tone, onClose]);
+  }, [id, tone, onClose]);
   return (
-    <div className={`toast toast-${toast.tone}`}>
-      <StateShape tone={toast.tone} />
+    <div className={`toast toast-${tone}`}>
+      <StateShape tone={tone} />
       <div className="toast-text">
-        <p>{toast.text}</p>
-        {toast.next !== undefined && <p className="hint">{toast.next}</p>}
+        <p>{text}</p>
+        {next !== undefined && <p className="hint">{next}</p>}
       </div>
-      <Button kind="quiet" aria-label={say('action.close')} onClick={onClose} icon={<Icon name="remove" />} />
+      <Button
+        kind="quiet"
+        aria-label={say('action.close')}
+        onClick={() => onClose(id)}
+        icon={<Icon name="remove" />}
+      />
     </div>
   );
 }

@@ -1,8 +1,8 @@
 // Certificate, key and authority for a new profile: those that are stored already, or files.
-import { useId } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import type { CommandName, CommandParameters, CommandResult, Outcome } from '../../main/tray/ipc.ts';
 import { Field } from '../components/field.tsx';
+import { FileField } from '../components/file-field.tsx';
 import type { ProfileForm } from '../logic/profile-form.ts';
 import { useLook } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
@@ -54,6 +54,7 @@ export function CertificateFields({
       </Field>
       <div className="form-row">
         <FileField
+          accepted={accepted}
           label={say('certificate.file')}
           file={files.certificate}
           onFile={(certificate) => {
@@ -62,6 +63,7 @@ export function CertificateFields({
           }}
         />
         <FileField
+          accepted={accepted}
           label={say('certificate.key-file')}
           file={files.privateKey}
           onFile={(privateKey) => onFiles({ ...files, privateKey })}
@@ -107,6 +109,7 @@ export function AuthorityFields({ form, files, problemAt, onChange, onFiles }: C
         )}
       </Field>
       <FileField
+        accepted={accepted}
         label={say('certificate.authority-file')}
         file={files.authority}
         onFile={(authority) => {
@@ -122,35 +125,6 @@ export function AuthorityFields({ form, files, problemAt, onChange, onFiles }: C
 function useStored(): (kind: string) => readonly string[] {
   const { value } = useLook('secrets.list', {}, 0);
   return (kind) => (value?.secrets ?? []).filter((each) => each.kind === kind).map(({ name }) => name);
-}
-
-interface FileFieldProperties {
-  readonly label: string;
-  readonly file: File | undefined;
-  readonly onFile: (file: File | undefined) => void;
-}
-
-/** The browser's own control speaks the system's language, not ours. */
-function FileField({ label, file, onFile }: FileFieldProperties) {
-  const { say } = useWords();
-  const id = useId();
-  return (
-    <div className="field">
-      <span className="field-name" id={id}>
-        {label}
-      </span>
-      <label className="button file-button">
-        <input
-          type="file"
-          className="visually-hidden"
-          aria-labelledby={id}
-          accept={accepted}
-          onChange={(event) => onFile(event.target.files?.[0])}
-        />
-        {file === undefined ? say('certificate.choose-file') : file.name}
-      </label>
-    </div>
-  );
 }
 
 type Invoke = <Name extends CommandName>(

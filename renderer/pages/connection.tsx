@@ -16,10 +16,16 @@ import { ConnectionNotices } from './connection-notices.tsx';
 import { toneOf } from './connection-state.tsx';
 import { SetupCard } from './setup.tsx';
 
-export function ConnectionPage({ go }: { readonly go: Go }) {
+interface ConnectionPageProperties {
+  readonly go: Go;
+  /** The profile to begin with. */
+  readonly first?: string | undefined;
+}
+
+export function ConnectionPage({ go, first }: ConnectionPageProperties) {
   const { say } = useWords();
   const { service } = useWindowState();
-  const [chosen, choose] = useState<string>();
+  const [chosen, choose] = useState(first);
   if (service.service !== 'present') return <Missing go={go} />;
   const views = connectionViews(service.status, service.profiles);
   const view = views.find(({ profile }) => profile === chosen) ?? views[0];
@@ -126,9 +132,11 @@ function ConnectionButtons({ view }: { readonly view: ConnectionView }) {
   };
   return (
     <div className="actions">
-      {view.buttons.map((button) => (
+      {view.buttons.map((button, place) => (
         <Button
-          key={button}
+          // By its place: the focus stays when "Connect" becomes "Cancel" and "Disconnect".
+          // biome-ignore lint/suspicious/noArrayIndexKey: the place is what stays
+          key={place}
           className="button-large"
           kind={button === 'connect' || button === 'retry' ? 'primary' : 'plain'}
           busy={busy === button}

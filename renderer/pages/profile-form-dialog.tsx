@@ -1,5 +1,5 @@
 // A new profile by a form that asks what people know: gateway, secret or certificate, and what goes through the tunnel.
-import { useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
@@ -27,7 +27,8 @@ import { TrafficFields } from './traffic-fields.tsx';
 interface FormProperties {
   readonly taken: readonly string[];
   readonly onClose: () => void;
-  readonly onDone: () => void;
+  /** It is stored under this name. */
+  readonly onDone: (name: string) => void;
 }
 
 export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
@@ -40,6 +41,7 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
   const [files, setFiles] = useState<CertificateFiles>({});
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
+  const id = useId();
   const [failure, setFailure] = useState<ControlFailure>();
 
   const complete: ProfileForm = {
@@ -67,7 +69,9 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
     bytes.fill(0);
     return stored.ok ? undefined : stored.failure;
   };
-  const save = async () => {
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    if (busy) return;
     setTried(true);
     if (Object.keys(problems).length > 0) return;
     setBusy(true);
@@ -82,7 +86,7 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
     }
     setSecret('');
     toasts.done(say('profiles.created', { name }));
-    onDone();
+    onDone(name);
   };
 
   return (
@@ -90,12 +94,12 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
       title={say('profiles.create')}
       onClose={onClose}
       actions={
-        <Button kind="primary" busy={busy} onClick={() => void save()}>
+        <Button kind="primary" type="submit" form={id} busy={busy}>
           {say('profiles.create')}
         </Button>
       }
     >
-      <div className="form">
+      <form id={id} className="form" noValidate onSubmit={(event) => void save(event)}>
         <TextField
           label={say('profiles.field.gateway')}
           hint={say('profiles.field.gateway-hint')}
@@ -178,7 +182,7 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
         )}
         <TrafficFields form={form} problemAt={problemAt} onChange={change} />
         {failure !== undefined && <FailureNotice failure={failure} />}
-      </div>
+      </form>
     </Dialog>
   );
 }

@@ -101,9 +101,9 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
         <ProfileFormDialog
           taken={profiles.map(({ name }) => name)}
           onClose={() => setCreating(false)}
-          onDone={() => {
+          onDone={(profile) => {
             setCreating(false);
-            go({ page: 'connection' });
+            go({ page: 'connection', profile });
           }}
         />
       )}

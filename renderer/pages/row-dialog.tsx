@@ -1,5 +1,5 @@
 // A new row of the filter, or one that is changed: fields with their problems beside them.
-import { useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import type { ControlFailure } from '../../main/control/failure.ts';
 import type { FilterRow } from '../../main/control/values.ts';
 import { Button } from '../components/button.tsx';
@@ -34,6 +34,8 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   const { service } = useWindowState();
   const [form, setForm] = useState<RowForm>(row === undefined ? emptyRow : formOf(row));
   const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const id = useId();
   const [failure, setFailure] = useState<ControlFailure>();
   const profiles =
     service.service === 'present' ? service.profiles.filter(({ role }) => role === 'client') : [];
@@ -52,14 +54,17 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
   };
   const elsewhere = failure !== undefined && !(failure.code === 'row-invalid' && failure.field in form);
 
-  const save = async () => {
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
     setTried(true);
-    if (Object.keys(problems).length > 0) return;
+    if (busy || Object.keys(problems).length > 0) return;
+    setBusy(true);
     const text = rowTextOf(form);
     const saved =
       row === undefined
         ? await invoke('filter.add', { row: text, position })
         : await invoke('filter.replace', { id: row.id, row: text });
+    setBusy(false);
     if (!saved.ok) return setFailure(saved.failure);
     onDone();
   };
@@ -70,12 +75,12 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
       title={say(row === undefined ? 'filter.add' : 'filter.edit-title')}
       onClose={onClose}
       actions={
-        <Button kind="primary" onClick={() => void save()}>
+        <Button kind="primary" type="submit" form={id} busy={busy}>
           {say(row === undefined ? 'filter.add' : 'action.save')}
         </Button>
       }
     >
-      <div className="form">
+      <form id={id} className="form" onSubmit={(event) => void save(event)}>
         <Choice
           label={say('filter.column.action')}
           value={form.action}
@@ -173,7 +178,7 @@ export function RowDialog({ rows, row, onClose, onDone }: RowDialogProperties) {
           )}
         </div>
         {elsewhere && <FailureNotice failure={failure} />}
-      </div>
+      </form>
     </Dialog>
   );
 }

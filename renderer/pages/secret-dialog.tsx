@@ -1,5 +1,5 @@
 // Asks for a secret and hands it to the service. The window keeps nothing of it.
-import { useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { Button } from '../components/button.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { TextField } from '../components/field.tsx';
@@ -18,7 +18,11 @@ export function SecretDialog({ profile, suggested, onClose }: SecretDialogProper
   const { busy, run } = useActions();
   const [name, setName] = useState(suggested);
   const [text, setText] = useState('');
-  const store = async () => {
+  const form = useId();
+  const ready = name !== '' && text !== '';
+  const store = async (event: FormEvent) => {
+    event.preventDefault();
+    if (!ready || busy !== undefined) return;
     const secret = new TextEncoder().encode(text);
     const stored = await run(
       'store',
@@ -37,18 +41,21 @@ export function SecretDialog({ profile, suggested, onClose }: SecretDialogProper
       title={say('secret.title')}
       onClose={onClose}
       actions={
-        <Button
-          kind="primary"
-          busy={busy !== undefined}
-          disabled={name === '' || text === ''}
-          onClick={() => void store()}
-        >
+        <Button kind="primary" type="submit" form={form} busy={busy !== undefined} disabled={!ready}>
           {say('secret.store')}
         </Button>
       }
     >
-      <TextField label={say('secret.name')} hint={say('secret.name-hint')} value={name} onText={setName} />
-      <TextField label={say('secret.text')} type="password" value={text} onText={setText} />
+      <form id={form} className="form" onSubmit={(event) => void store(event)}>
+        <TextField label={say('secret.name')} hint={say('secret.name-hint')} value={name} onText={setName} />
+        <TextField
+          label={say('secret.text')}
+          type="password"
+          value={text}
+          data-first={suggested === '' ? undefined : true}
+          onText={setText}
+        />
+      </form>
     </Dialog>
   );
 }

@@ -1,16 +1,12 @@
-// The service is not there: what that means, and the one thing to do.
+// The service is not there: what that means, and the way to the checklist that mends it.
+import type { Go } from '../app.tsx';
 import { Button } from '../components/button.tsx';
 import { Card, EmptyState } from '../components/card.tsx';
-import { useToasts } from '../components/toast.tsx';
-import { copyText } from '../state/clipboard.ts';
 import { useWindowState } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
 
-const startCommand = 'sudo systemctl start sealnic';
-
-export function ServiceAway() {
+export function ServiceAway({ go }: { readonly go: Go }) {
   const { say } = useWords();
-  const toasts = useToasts();
   const { service } = useWindowState();
   if (service.service === 'starting') {
     return (
@@ -25,14 +21,8 @@ export function ServiceAway() {
       <h1 className="visually-hidden">SealNIC</h1>
       <Card>
         <EmptyState title={say('away.title')} text={say('away.text')}>
-          <code className="command">{startCommand}</code>
-          <Button
-            kind="primary"
-            onClick={() => {
-              if (copyText(startCommand)) toasts.done(say('away.copied'));
-            }}
-          >
-            {say('away.copy')}
+          <Button kind="primary" onClick={() => go({ page: 'connection' })}>
+            {say('away.mend')}
           </Button>
         </EmptyState>
         {service.service === 'away' && (

@@ -45,6 +45,7 @@ const tones: Readonly<Record<SetupLine['state'], BadgeTone>> = {
   'not-running': 'bad',
   'not-installed': 'bad',
   missing: 'warning',
+  'not-yours': 'warning',
   unknown: 'idle',
   dismissed: 'idle',
 };
@@ -116,6 +117,14 @@ function buttonOf(
         </Button>
         <Button onClick={() => go({ page: 'profiles' })}>{say('profiles.import')}</Button>
       </div>
+    );
+  }
+  if (state === 'not-yours') {
+    return (
+      <>
+        <p className="hint">{say('setup.type')}</p>
+        <code className="command">{setup.commands.importProfile}</code>
+      </>
     );
   }
   return item === 'tray' && state === 'missing' ? <DismissTray reload={reload} /> : null;

@@ -24,6 +24,10 @@ export interface Words {
   callFailure(failure: ControlFailure): FailureText;
   /** What the service says. */
   message(message: Message): string;
+  /** Why a vault cannot be used; a sentence. */
+  vaultProblem(problem: string): string;
+  /** What is wrong with a card, within a sentence. */
+  cardProblem(problem: string): string;
   /** What is wrong with a file, with its line and key. */
   fileProblem(problem: ProfileProblem): string;
 }
@@ -62,6 +66,8 @@ export function useWords(): Words {
     connectionFailure: (profile, failure) => reasonText(translate, profile, failure),
     callFailure: (failure) => failureText(translate, failure),
     message: (message) => messageText(translate, message),
+    vaultProblem: (problem) => translate.text(`vaultProblem.${problem}`),
+    cardProblem: (problem) => translate.text(`cardProblem.${problem}`),
     fileProblem: (problem) => problemText(translate, problem),
   };
 }

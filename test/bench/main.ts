@@ -1,4 +1,5 @@
-// `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios.
+// `npm run bench`: our tunnel and others on the same two namespaces in one run, as absolute figures and as ratios;
+// then the desktop app.
 import { parseArgs } from 'node:util';
 import { whatIsMissing } from '../interop/lab/requirements.ts';
 import { type Contender, openPair } from './contenders/contender.ts';
@@ -7,6 +8,7 @@ import { sealnicBothEnds, sealnicToStrongSwan } from './contenders/sealnic.ts';
 import { strongSwanUserSpace } from './contenders/strongswan.ts';
 import { plainVeth } from './contenders/veth.ts';
 import { wireguardGo } from './contenders/wireguard.ts';
+import { desktopIsMissing, measureDesktop, renderDesktop } from './desktop.ts';
 import { type MeasureOptions, measure } from './measure.ts';
 import { type Outcome, renderReport } from './report.ts';
 
@@ -41,19 +43,30 @@ const options: MeasureOptions = {
   progress: (what) => process.stderr.write(`  ${what}\n`),
 };
 const wanted = values.only?.split(',');
+const isWanted = (name: string) =>
+  wanted === undefined || wanted.some((each) => name.toLowerCase().includes(each.toLowerCase()));
 const outcomes: Outcome[] = [];
 for (const contender of contenders) {
-  if (
-    wanted !== undefined &&
-    !wanted.some((name) => contender.name.toLowerCase().includes(name.toLowerCase()))
-  ) {
-    continue;
-  }
+  if (!isWanted(contender.name)) continue;
   process.stderr.write(`measuring ${contender.name} …\n`);
   outcomes.push(await measureContender(contender));
 }
-if (values.json) process.stdout.write(`${JSON.stringify(outcomes, undefined, 2)}\n`);
-else process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
+const desktop = isWanted('desktop') ? await desktopFigures() : undefined;
+if (values.json) process.stdout.write(`${JSON.stringify({ tunnels: outcomes, desktop }, undefined, 2)}\n`);
+else {
+  if (outcomes.length > 0)
+    process.stdout.write(renderReport(outcomes, [plainVeth.name, strongSwanUserSpace.name]));
+  if (desktop !== undefined)
+    process.stdout.write(
+      'unavailable' in desktop ? `Desktop app: ${desktop.unavailable}\n` : renderDesktop(desktop),
+    );
+}
+
+async function desktopFigures() {
+  process.stderr.write('measuring the desktop app …\n');
+  const unavailable = await desktopIsMissing();
+  return unavailable === undefined ? await measureDesktop(options.progress) : { unavailable };
+}
 
 async function measureContender(contender: Contender): Promise<Outcome> {
   const missing = whatIsMissing(['ip', 'nft', 'iperf3', 'python3', 'ping', ...contender.programs]);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PingReport } from './office-process.ts';
+import type { OfficeRequest, PingReport } from './office-process.ts';
 
 /** The pre-shared key that gateway and laptop start with. */
 export const officeSecret = 'for this test only';
@@ -46,8 +46,22 @@ export class Office {
 
   /** 5 pings into the office, and what a sniffer at the laptop's wire saw since the last call. */
   async ping(): Promise<PingReport> {
-    this.#process.send('ping');
-    return (await this.#answer()) as PingReport;
+    return (await this.#ask({ type: 'ping' })) as PingReport;
+  }
+
+  /** As a crash does: it says nothing to anybody. */
+  async kill(who: 'gateway' | 'laptop'): Promise<void> {
+    await this.#ask({ type: 'kill', who });
+  }
+
+  /** Again, after `kill`. */
+  async startAgain(who: 'gateway' | 'laptop'): Promise<void> {
+    await this.#ask({ type: 'start', who });
+  }
+
+  /** The laptop wakes up after so long. */
+  async sleep(milliseconds: number): Promise<void> {
+    await this.#ask({ type: 'sleep', milliseconds });
   }
 
   async close(): Promise<void> {
@@ -57,6 +71,21 @@ export class Office {
       await ended;
     }
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Small UDP packets from the laptop, so many a second; 0 ends it. */
+  async flood(destination: string, packetsPerSecond: number): Promise<void> {
+    await this.#ask({ type: 'flood', destination, packetsPerSecond });
+  }
+
+  /** Of the laptop's service. */
+  async processId(): Promise<number> {
+    return (await this.#ask({ type: 'process-id' })) as number;
+  }
+
+  async #ask(request: OfficeRequest): Promise<unknown> {
+    this.#process.send(request);
+    return await this.#answer();
   }
 
   async #answer(): Promise<unknown> {

@@ -96,17 +96,33 @@ export class TrayHost {
   }
 
   /** Resolves with the menu as soon as it has an entry of that label; rejects with the last menu seen. */
-  async menuWith(label: string, limitMilliseconds: number): Promise<readonly MenuItem[]> {
+  async menuWith(label: string | RegExp, limitMilliseconds: number): Promise<readonly MenuItem[]> {
+    const fits = (each: string) => (typeof label === 'string' ? each === label : label.test(each));
+    return await this.#menuThat(`no "${label}"`, (labels) => labels.some(fits), limitMilliseconds);
+  }
+
+  /** Resolves with the menu as soon as no entry of it matches. */
+  async menuWithout(label: RegExp, limitMilliseconds: number): Promise<readonly MenuItem[]> {
+    const gone = (labels: readonly string[]) => !labels.some((each) => label.test(each));
+    return await this.#menuThat(`still "${label}"`, gone, limitMilliseconds);
+  }
+
+  async #menuThat(
+    otherwise: string,
+    fits: (labels: readonly string[]) => boolean,
+    limitMilliseconds: number,
+  ): Promise<readonly MenuItem[]> {
     const end = AbortSignal.timeout(limitMilliseconds);
     for (;;) {
       const changed = once(this.#events, 'changed', { signal: end });
       changed.catch(() => {});
       const menu = await this.menu();
-      if (menu.some((item) => item.label === label)) return menu;
+      const labels = menu.map((item) => item.label);
+      if (fits(labels)) return menu;
       try {
         await changed;
       } catch {
-        throw new Error(`no "${label}" in the menu: ${menu.map((item) => item.label).join(' | ')}`);
+        throw new Error(`${otherwise} in the menu: ${labels.join(' | ')}`);
       }
     }
   }

@@ -18,7 +18,7 @@ import { Office, officeSecret } from './office.ts';
 import { TrayHost } from './status-notifier.ts';
 import { bundleFor, choosePlace, endApp, pageOf, screenshot, startWindowApp } from './window-app.ts';
 
-const patienceMilliseconds = 20_000;
+const patienceMilliseconds = 40_000;
 const missing = process.getuid?.() === 0 ? await Desktop.missing() : 'network namespaces need root';
 
 declare const sealnic: SealnicBridge;
@@ -72,12 +72,12 @@ test('connect and disconnect in the window; it follows the command', {
       await choosePlace(app, saved);
       await page.getByRole('button', { name: 'Diagnostics' }).click();
       await page.getByRole('tab', { name: 'Report' }).click();
-      await page.getByRole('button', { name: 'Make the bundle' }).click();
+      await page.getByRole('button', { name: 'Make the report' }).click();
       await page.getByRole('button', { name: 'status.json' }).click();
       const shown = await page.locator('.bundle-text').innerText();
       await screenshot(page, 'office-report');
       await page.getByRole('button', { name: 'Save as …' }).click();
-      await page.getByRole('button', { name: 'Make the bundle' }).waitFor();
+      await page.getByRole('button', { name: 'Make the report' }).waitFor();
       const byCommand = join(desktop.directory, 'command.zip');
       await runCommand(['doctor', '--bundle', byCommand], office.controlPath);
       for (const path of [saved, byCommand]) {

@@ -182,7 +182,8 @@ test('a change of state is notified once, with its reason', { skip }, async (t) 
     { title: 'office is connected', body: 'Traffic to its networks is sealed.' },
     {
       title: 'office is reconnecting',
-      body: 'The gateway of “office” has stopped answering. ' + 'Protected traffic is blocked until then.',
+      body:
+        'The gateway of “office” has stopped answering. ' + 'Traffic to its networks is blocked meanwhile.',
     },
   ]);
 });

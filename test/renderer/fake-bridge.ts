@@ -20,6 +20,7 @@ import {
   terminal,
   verdicts,
 } from './fixtures.ts';
+import { cardsIn, keysIn } from './key-fixtures.ts';
 
 export interface FakeOptions {
   readonly scenario: Scenario;
@@ -84,6 +85,11 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
           startAtLoginSupported: true,
           updateCheckSupported: true,
         };
+      case 'connection.up': {
+        const { profile } = parameters as { profile: string };
+        if (profile !== 'annex') return {};
+        throw { code: 'networks-overlap', profile, other: 'office', prefixes: ['10.1.128.0/17'] };
+      }
       case 'filter.list':
         return { version: 1, rows };
       case 'filter.add': {
@@ -177,6 +183,39 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
         return { profiles: ['office'], secrets: ['office'], remarks: [{ code: 'remark-apps' }] };
       case 'secrets.list':
         return { secrets: [{ name: 'alice', kind: 'certificate', owner: 0, storedAt: begun, usedBy: [] }] };
+      case 'keys.list':
+        return { keys: keysIn(scenario, begun) };
+      case 'card.status': {
+        const cards = cardsIn(scenario, begun);
+        return { state: 'ready', readers: ['Yubico YubiKey CCID 00 00'], cards };
+      }
+      case 'card.test':
+        return { subject: 'CN=alice, O=Example', algorithm: 'ecc-p256', milliseconds: 81 };
+      case 'card.setup':
+        return { made: true, algorithm: 'ecc-p256', pem: '-----BEGIN CERTIFICATE REQUEST-----\n' };
+      case 'vault.choose-file':
+        return { path: '/media/alice/STICK/sealnic.vault' };
+      case 'vault.make':
+      case 'keys.add-protector':
+      case 'keys.add-compartment':
+        return JSON.stringify(parameters).includes('"recovery"') ? { recoveryCode: recoveryCode() } : {};
+      case 'vault.open': {
+        const { recoveryCode: typed } = parameters as { recoveryCode?: Uint8Array };
+        const mistyped = typed !== undefined && typed.length < 47;
+        return {
+          opened: [],
+          missing: [],
+          ...(mistyped && { codeProblem: { problem: 'mistyped', group: 3 } }),
+        };
+      }
+      case 'vault.verify':
+        return {
+          generation: 12,
+          compartments: [
+            { name: 'secrets', generation: 12, entries: 2 },
+            { name: 'work', generation: 4 },
+          ],
+        };
       case 'log.tail': {
         const { after } = parameters as { after: number };
         const lines = logLines(begun).filter(({ sequence }) => sequence > after);
@@ -246,6 +285,10 @@ export function fakeBridge({ scenario, language, theme, contrast }: FakeOptions)
       return () => of.delete(listener as (value: never) => void);
     },
   };
+}
+
+function recoveryCode(): Uint8Array {
+  return new TextEncoder().encode('4QXP8-0TKMA-9CDEZ-HJ3VB-7R2WN-5GSY1-K0M4C-ZT8QE');
 }
 
 /** The counters run on, at a pace that changes. */

@@ -14,6 +14,7 @@ import type {
   VerdictSample,
 } from '../../main/control/values.ts';
 import type { ServiceState, SetupState } from '../../main/tray/ipc.ts';
+import { keysOf } from './key-fixtures.ts';
 
 export const scenarios = [
   'connected',
@@ -24,6 +25,7 @@ export const scenarios = [
   'blocked',
   'portal',
   'others',
+  'several',
   'invalid',
   'gateway',
   'no-profile',
@@ -37,6 +39,8 @@ export const scenarios = [
   'prompt-pin-pad',
   'prompt-code',
   'prompt-card',
+  'keys',
+  'keys-amiss',
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
@@ -58,7 +62,7 @@ export function serviceState(scenario: Scenario, now: number): ServiceState {
       connections,
       drops: { 'policy-discard': 128, replayed: 3, 'should-have-been-protected': 41, 'bad-icv': 1 },
       prompts: promptsOf(scenario, now),
-      vaults: [],
+      ...keysOf(scenario),
     },
     profiles: profilesOf(scenario).map((profile) => ({ ...profile, state: stateOf(profile.name) })),
   };
@@ -96,6 +100,8 @@ function profilesOf(scenario: Scenario): readonly ProfileSummary[] {
     case 'blocked':
     case 'prompt':
       return [office];
+    case 'several':
+      return [office, laboratory, { ...office, name: 'annex', gateway: 'annex.example.org' }];
     default:
       return [office, laboratory];
   }
@@ -176,6 +182,18 @@ function connectionsOf(scenario: Scenario, now: number): ConnectionStatus[] {
       const { details: _, ...others } = base;
       return [{ ...others, owner: 1001 }];
     }
+    case 'several':
+      return [
+        base,
+        {
+          ...base,
+          profile: 'laboratory-tokyo',
+          state: 'reconnecting',
+          since: now - 5 * second,
+          protectedTraffic: 'blocked',
+          failure: { code: 'woke-up', sleptSeconds: 8 * 3600 },
+        },
+      ];
     case 'gateway':
       return [
         {
@@ -488,6 +506,7 @@ export function setupState(scenario: Scenario, trayDismissed: boolean): SetupSta
       install: 'sudo /usr/bin/sealnic service install',
       start: 'sudo /usr/bin/systemctl start sealnic.service',
       allow: 'sudo /usr/bin/sealnic service allow alice',
+      importProfile: 'sudo /usr/bin/sealnic profiles import FILE',
     },
     trayAvailable: scenario !== 'no-profile',
     trayDismissed,

@@ -21,13 +21,144 @@ export const navigation = {
   filter: 1,
   associations: 2,
   profiles: 3,
-  diagnostics: 4,
-  settings: 5,
+  keys: 4,
+  diagnostics: 5,
+  settings: 6,
 };
 const go = (page: Page, name: keyof typeof navigation) =>
   page.locator('.navigation button').nth(navigation[name]).click();
 const tab = (page: Page, index: number) => page.locator('[role=tab]').nth(index).click();
 const press = (page: Page, selector: string, index = 0) => page.locator(selector).nth(index).click();
+
+/** The buttons on the page of keys, by their places. */
+const keysTab = async (page: Page, index: number) => {
+  await go(page, 'keys');
+  if (index > 0) await tab(page, index);
+};
+const keyShots: readonly Shot[] = [
+  { name: 'keys-vaults', scenario: 'keys', go: (page) => keysTab(page, 0) },
+  { name: 'keys-vaults-none', scenario: 'connected', go: (page) => keysTab(page, 0) },
+  { name: 'keys-vaults-amiss', scenario: 'keys-amiss', go: (page) => keysTab(page, 0) },
+  {
+    name: 'keys-create',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-create-card',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog input[type=radio]', 2);
+      await press(page, 'dialog .file-choice .button');
+      await press(page, 'dialog input[type=checkbox]', 0);
+      await page.locator('dialog .dialog-body').evaluate((body) => body.scrollTo(0, 400));
+    },
+  },
+  {
+    name: 'keys-recovery-code',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await page.locator('.compartment').first().locator('.card-header .button').first().click();
+      await press(page, 'dialog input[type=radio][value=recovery]');
+      await press(page, 'dialog .button-primary');
+      await page.waitForSelector('.recovery-code');
+    },
+  },
+  {
+    name: 'keys-open-by-code',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await page.locator('.compartment').nth(1).locator('.card-header .button').last().click();
+      await page.locator('dialog input').fill('4QXP8-0TKMA');
+      await press(page, 'dialog .button-primary');
+      await page.waitForSelector('dialog .problem');
+    },
+  },
+  {
+    name: 'keys-forget',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 0);
+      await press(page, '.button-danger');
+    },
+  },
+  {
+    name: 'keys-secrets',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 1);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-secret-add',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 1);
+      await press(page, '.tab-panel > .actions .button-primary');
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-card-none',
+    scenario: 'connected',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('.empty');
+    },
+  },
+  {
+    name: 'keys-card-amiss',
+    scenario: 'keys-amiss',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await page.waitForSelector('tbody tr');
+    },
+  },
+  {
+    name: 'keys-card-setup',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 0);
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card-pin',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 3);
+      await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'keys-card-store',
+    scenario: 'keys',
+    go: async (page) => {
+      await keysTab(page, 2);
+      await press(page, '.smart-card > .actions .button', 5);
+      await press(page, 'dialog input[type=checkbox]');
+    },
+  },
+];
 
 export const shots: readonly Shot[] = [
   ...(
@@ -40,6 +171,7 @@ export const shots: readonly Shot[] = [
       'blocked',
       'portal',
       'others',
+      'several',
       'invalid',
       'gateway',
       'no-profile',
@@ -49,6 +181,15 @@ export const shots: readonly Shot[] = [
       'starting',
     ] as const
   ).map((scenario): Shot => ({ name: `connection-${scenario}`, scenario })),
+  {
+    name: 'connection-overlap',
+    scenario: 'several',
+    go: async (page) => {
+      await tab(page, 2);
+      await press(page, '.hero .button-primary');
+      await page.waitForSelector('.toast');
+    },
+  },
   {
     name: 'connection-secret',
     scenario: 'failed',
@@ -175,6 +316,7 @@ export const shots: readonly Shot[] = [
       await page.waitForSelector('dialog .notice');
     },
   },
+  ...keyShots,
   {
     name: 'diagnostics',
     scenario: 'connected',
@@ -251,6 +393,9 @@ export const looks: readonly Pick<FakeOptions, 'language' | 'theme'>[] = [
   { language: 'ja', theme: 'light' },
 ];
 
+/** The same in high contrast, at one width only. */
+const contrasts: typeof looks = looks.slice(0, 2);
+
 async function main(filter: string): Promise<void> {
   const output = join(import.meta.dirname, '..', 'output', 'screenshots');
   mkdirSync(output, { recursive: true });
@@ -260,9 +405,10 @@ async function main(filter: string): Promise<void> {
   try {
     await preparePage(browser.context, browser.page, site);
     for (const shot of shots) {
-      for (const look of looks) {
-        for (const width of [420, 900, 1400]) {
-          const name = `${shot.name}-${width}-${look.language}-${look.theme}`;
+      for (const look of [...looks, ...contrasts.map((each) => ({ ...each, contrast: 'high' as const }))]) {
+        const contrast = 'contrast' in look ? '-high-contrast' : '';
+        for (const width of contrast === '' ? [420, 900, 1400] : [900]) {
+          const name = `${shot.name}-${width}-${look.language}-${look.theme}${contrast}`;
           if (!name.includes(filter)) continue;
           await browser.resize(width, width < 700 ? 1500 : 1000);
           const mistakes = await openWindow(browser.page, site, { scenario: shot.scenario, ...look });

@@ -5,6 +5,7 @@ import { ControlError } from '../../main/control/failure.ts';
 import type { ServiceState, Settings } from '../../main/tray/ipc.ts';
 import type { DiagnosticsHost } from '../../main/tray/ipc-diagnostics-server.ts';
 import { type IpcHost, IpcServer } from '../../main/tray/ipc-server.ts';
+import type { KeyDesk } from '../../main/tray/key-desk.ts';
 
 const settings: Settings = {
   theme: 'system',
@@ -45,6 +46,12 @@ function serverOf(answer: (name: string) => unknown = () => ({}), changes: Parti
     openPage: async (url) => void opened.push(url),
     quit: () => undefined,
     diagnostics: { saveFile: async () => true } as unknown as DiagnosticsHost,
+    keys: {
+      mirror: { call: call as IpcHost['mirror']['call'] },
+      desk: {} as KeyDesk,
+      chooseFile: async () => '/home/user/x.vault',
+      asksFor: () => undefined,
+    },
     now: () => clock,
     wait: async (milliseconds) => {
       waits.push(milliseconds);

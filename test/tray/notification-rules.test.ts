@@ -93,6 +93,20 @@ test('what did not change while the service was away is not told again', () => {
   assert.deepEqual(told(present({}), away, present({})), [[], ['service-away'], []]);
 });
 
+test('a service that was started anew and has connected again tells so, whatever was seen in between', () => {
+  const anew = (...connections: Partial<ConnectionStatus>[]): ServiceState => {
+    const state = present(...connections);
+    return state.service === 'present' ? { ...state, status: { ...state.status, startedAt: 1 } } : state;
+  };
+  assert.deepEqual(told(present({}), away, anew({}), anew({})), [[], ['service-away'], ['connected'], []]);
+  assert.deepEqual(told(present({}), away, anew({ state: 'connecting' }), anew({})), [
+    [],
+    ['service-away'],
+    [],
+    ['connected'],
+  ]);
+});
+
 test('a gateway is no business of the person at this computer', () => {
   assert.deepEqual(told(present(), present({ profile: 'hub', state: 'failed' })), [[], []]);
 });
@@ -106,7 +120,7 @@ test('the words have the reason, what to do, and that traffic is blocked', () =>
   assert.equal(
     text.body,
     'The gateway of “office” has stopped answering. Check the network; the gateway may be restarting. ' +
-      'Protected traffic is blocked until then.',
+      'Traffic to its networks is blocked meanwhile.',
   );
   const asked = notificationText(
     { kind: 'disconnected', profile: 'office', failure: { code: 'requested' }, blocked: false },

@@ -29,6 +29,7 @@ test('the commands are those of the product, as one would type them', (t) => {
   const setup = linuxSetup("/opt/Seal's/sealnic", 'alice', directoryOf(t), []);
   assert.equal(setup.typed(setup.commands.install), "sudo '/opt/Seal'\\''s/sealnic' service install");
   assert.deepEqual(setup.commands.allow, ["/opt/Seal's/sealnic", 'service', 'allow', 'alice']);
+  assert.deepEqual(setup.commands.importProfile.slice(1), ['profiles', 'import', 'FILE']);
   assert.deepEqual(setup.commands.start.slice(1), ['start', 'sealnic.service']);
 });
 

@@ -111,7 +111,7 @@ test('a failed connection says why, and that its traffic is blocked', () => {
   const view = viewOf(model([profile('office'), profile('lab')], [failed, connection('lab', {})]), english);
   assert.equal(view.icon, 'blocked');
   assert.deepEqual(actions(view), [
-    'Try again: office',
+    'Retry office',
     'Disconnect office',
     'Disconnect lab',
     ...always,
@@ -120,7 +120,7 @@ test('a failed connection says why, and that its traffic is blocked', () => {
   assert.deepEqual(texts(view), [
     'office: failed',
     'The gateway refused to authenticate us for “office”.',
-    'Protected traffic is blocked until then',
+    'Traffic to its networks is blocked meanwhile',
     'lab: connected',
   ]);
 });

@@ -6,6 +6,8 @@ export async function loadOpenAdapter(): Promise<OpenAdapter> {
   switch (process.platform) {
     case 'linux':
       return (await import('./linux.ts')).openAdapter;
+    case 'win32':
+      return (await import('./win32.ts')).openAdapter;
     default:
       throw new Error(`There is no virtual adapter for ${process.platform} yet. SealNIC runs on Linux.`);
   }

@@ -56,7 +56,7 @@ export async function encodeChannelInformation(
   return withSecret(memory, shareBytes, async (share) => {
     randomFillSync(share);
     const sealedShare = await sealToCard(memory, secret.cardPublicKey, share, context);
-    const sealed = seal(share, secret.bytes, context.vaultId);
+    const sealed = seal(memory, share, secret.bytes, context.vaultId);
     return new OctetWriter().octets(clear).octets16(sealedShare).octets16(sealed).finish();
   });
 }

@@ -6,7 +6,8 @@ import { CardError } from './contract.ts';
 
 type Hash = SignatureScheme['hash'];
 
-const digestInfo: Readonly<Record<Hash, string>> = {
+/** DER of DigestInfo up to the hash, in hexadecimal. */
+export const digestInfo: Readonly<Record<Hash, string>> = {
   sha1: '3021300906052b0e03021a05000414',
   sha256: '3031300d060960864801650304020105000420',
   sha384: '3041300d060960864801650304020205000430',

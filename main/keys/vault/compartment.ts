@@ -229,7 +229,7 @@ export class OpenCompartment {
     const body = this.#memory.allocate(bodyLength(this.#entries));
     try {
       writeBody(body, this.#seed, this.#entries);
-      const sealed = seal(this.#key, body, bodyContext(vaultId, vaultName, head));
+      const sealed = seal(this.#memory, this.#key, body, bodyContext(vaultId, vaultName, head));
       const unsigned = new OctetWriter()
         .octets(head)
         .octets(sealed.subarray(0, nonceBytes))

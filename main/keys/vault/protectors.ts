@@ -83,7 +83,7 @@ export async function makeProtector(
     const head = open.octets(salt).finish();
     const context = protectorContext(place, id, type, head);
     const sealed = await withWrappingKey(memory, place, from, { salt, costs }, (key) =>
-      seal(key, privateKey, context),
+      seal(memory, key, privateKey, context),
     );
     const parameters = new OctetWriter().octets(head).octets(sealed).finish();
     return { id, type, label, parameters };

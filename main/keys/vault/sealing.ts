@@ -1,10 +1,8 @@
 // Sealing of shares and private keys: to a public key (X25519, a card's P-256, P-384 or RSA) with a fresh key each time,
 // or under a wrapping key. XChaCha20-Poly1305 with keys from HKDF-SHA-256, never used twice.
 import { randomBytes, randomFillSync } from 'node:crypto';
-import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { hkdf } from '@noble/hashes/hkdf.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { x25519Agree, x25519PublicKey } from '../../../native/openssl-keys.ts';
+import { addressOf } from '../../../native/libc-memory.ts';
+import { hkdfSha256, x25519Agree, x25519PublicKey } from '../../../native/openssl-keys.ts';
 import {
   type CardOpener,
   cardKeyKind,
@@ -12,10 +10,11 @@ import {
   encryptToCard,
   ephemeralAgreement,
 } from './card-protector.ts';
-import { type LockedMemory, withSecret } from './memory.ts';
+import { keep, type LockedMemory, withSecret } from './memory.ts';
 import { damaged, OctetWriter } from './octets.ts';
 import { nonceBytes, tagBytes } from './record.ts';
 import { VaultError } from './vault-error.ts';
+import { decryptInPlace, encryptInPlace } from './xchacha.ts';
 
 export const shareBytes = 32;
 const publicKeyBytes = 32;
@@ -43,7 +42,7 @@ export async function sealToKey(
         throw damaged('a protector’s public key is of small order');
       }
       const sealed = await underSharedSecret(memory, agreed, own, publicKey, context, (key) =>
-        seal(key, share, contextOctets(context)),
+        seal(memory, key, share, contextOctets(context)),
       );
       return Buffer.concat([own, sealed]);
     }),
@@ -82,7 +81,7 @@ export async function sealToCard(
   const { point, secret } = ephemeralAgreement(kind.curve, kind.point);
   try {
     const sealed = await underSharedSecret(memory, secret, point, kind.point, context, (key) =>
-      seal(key, share, contextOctets(context)),
+      seal(memory, key, share, contextOctets(context)),
     );
     return Buffer.concat([point, sealed]);
   } finally {
@@ -118,16 +117,28 @@ export async function openWithCard(
   }
 }
 
-/** Seals `secret` under a 32-byte key: nonce, ciphertext, tag. */
-export function seal(key: Uint8Array, secret: Uint8Array, context: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(nonceBytes + secret.length + tagBytes);
-  const nonce = sealed.subarray(0, nonceBytes);
-  nonce.set(randomBytes(nonceBytes));
-  xchacha20poly1305(key, nonce, context).encrypt(secret, sealed.subarray(nonceBytes));
-  return sealed;
+/** Seals `secret` under a 32-byte key in locked memory: nonce, ciphertext, tag. */
+export function seal(
+  memory: LockedMemory,
+  key: Uint8Array,
+  secret: Uint8Array,
+  context: Uint8Array,
+): Uint8Array {
+  const nonce = randomBytes(nonceBytes);
+  const box = memory.allocate(secret.length + tagBytes);
+  try {
+    box.set(secret);
+    encryptInPlace(memory, key, nonce, context, box);
+    return Uint8Array.from(Buffer.concat([nonce, box]));
+  } finally {
+    memory.free(box);
+  }
 }
 
-/** Opens into locked memory, which the caller frees. `otherwise` makes the error where the seal does not fit. */
+/**
+ * Opens into locked memory, which the caller frees; the key lies in locked memory too. `otherwise` makes the error where
+ * the seal does not fit.
+ */
 export function open(
   memory: LockedMemory,
   key: Uint8Array,
@@ -137,15 +148,12 @@ export function open(
 ): Uint8Array {
   const length = sealed.length - nonceBytes - tagBytes;
   if (length < 0) throw damaged('a seal is cut off');
-  // The cipher works in place on the ciphertext with its tag, so that there must be room for both.
-  const opened = memory.allocate(length);
+  const box = keep(memory, sealed.subarray(nonceBytes));
   try {
-    const nonce = sealed.subarray(0, nonceBytes);
-    xchacha20poly1305(key, nonce, context).decrypt(sealed.subarray(nonceBytes), opened);
-    return opened;
-  } catch {
-    memory.free(opened);
-    throw otherwise();
+    if (!decryptInPlace(memory, key, sealed.subarray(0, nonceBytes), context, box)) throw otherwise();
+    return keep(memory, box.subarray(0, length));
+  } finally {
+    memory.free(box);
   }
 }
 
@@ -158,9 +166,8 @@ export async function withDerivedKey<Result>(
   use: (key: Uint8Array) => Promise<Result> | Result,
 ): Promise<Result> {
   return withSecret(memory, 32, (key) => {
-    const derived = hkdf(sha256, secret, salt, info, 32);
-    key.set(derived);
-    derived.fill(0);
+    const from = { address: addressOf(secret), length: secret.length };
+    hkdfSha256(from, salt, info, { address: memory.addressOf(key), length: key.length });
     return use(key);
   });
 }

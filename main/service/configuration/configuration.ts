@@ -14,6 +14,8 @@ export const defaultConfigurationPath = '/etc/sealnic/service.toml';
 export const configurationVariable = 'SEALNIC_CONFIGURATION';
 
 export interface ServiceConfiguration {
+  /** The file that it was read from. */
+  readonly source: string;
   /** Unix socket of the control endpoint. */
   readonly controlSocket: string;
   /** One TOML file a profile. */
@@ -32,6 +34,8 @@ export interface ServiceConfiguration {
   readonly promptTimeoutMilliseconds: number;
   /** Look for smart cards. */
   readonly cards: boolean;
+  /** Cards that are spoken to by a maker's module. */
+  readonly pkcs11: Pkcs11Configuration;
   /** Virtual adapter; at most 15 characters. */
   readonly interfaceName: string;
   /** SO_MARK of our own packets, by which routing keeps them out of the tunnel. */
@@ -46,11 +50,24 @@ export interface ServiceConfiguration {
   readonly ports: { readonly ike: number; readonly natTraversal: number; readonly local: number };
 }
 
+export interface Pkcs11Configuration {
+  /** Absolute paths. Nothing else is ever loaded. */
+  readonly modules: readonly string[];
+  /** Whom the modules' processes become. */
+  readonly user: string;
+  /** All that the modules find in their environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** PIV cards too are spoken to by the modules, and no longer directly. */
+  readonly piv: boolean;
+}
+
 /** Throws InvalidFileError. Relative paths are errors: a service has no working directory of its own. */
 export function parseConfiguration(text: string, source = defaultConfigurationPath): ServiceConfiguration {
-  const { service, network, ports, captive_portal } = readToml(text, configurationSchema, source);
+  const { service, network, ports, captive_portal, pkcs11 } = readToml(text, configurationSchema, source);
   const stateDirectory = service.state_directory;
   return {
+    source,
+    pkcs11,
     controlSocket: service.control_socket,
     profileDirectory: service.profile_directory,
     stateDirectory,
@@ -100,6 +117,7 @@ const socketPath = absolutePath.refine((path) => Buffer.byteLength(path) <= 107,
   error: 'socket-path-too-long',
 });
 const interfaceName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'interface-name-needed');
+/** Of firewall tables and users. */
 const tableName = z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'table-name-needed');
 const plainUrl = z
   .string()
@@ -146,6 +164,14 @@ const configurationSchema = z.strictObject({
         .default(0x5ea1),
       rule_priority: z.number().int().min(1).max(32765).default(1225),
       firewall_table: tableName.default('sealnic'),
+    })
+    .prefault({}),
+  pkcs11: z
+    .strictObject({
+      modules: z.array(absolutePath).max(8).default([]),
+      user: tableName.default('nobody'),
+      environment: z.record(z.string(), z.string().max(4096)).default({}),
+      piv: z.boolean().default(false),
     })
     .prefault({}),
   captive_portal: z

@@ -73,6 +73,9 @@ export class Connection implements AgreementParty {
       ...surroundings,
       isRunning: () => this.#model.phase === 'running' && this.#ike !== undefined,
       probe: (urgent) => this.#agreement?.probe(this.#ike!, urgent),
+      answeredAt: () =>
+        this.#agreement?.snapshot().find(({ connection }) => connection === this.#ike)?.roundTrip
+          ?.atMilliseconds,
     });
     this.#portal = this.#makePortal();
   }

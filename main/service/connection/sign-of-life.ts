@@ -9,10 +9,14 @@ export interface SignOfLifeSurroundings {
   isRunning(): boolean;
   /** `urgent`: gives up soon. */
   probe(urgent: boolean): void;
+  /** When the peer last answered such a question; undefined: never. */
+  answeredAt(): number | undefined;
 }
 
 /** An urgent probe has failed by then. */
 const doubtMilliseconds = 10_000;
+/** A peer that is there has answered by then, and what happens to it later has other reasons. */
+const answerMilliseconds = 1000;
 /** A computer on which links come and go all the time does not ask its peer each time. */
 const doubtEveryMilliseconds = 2000;
 const measureEveryMilliseconds = 10_000;
@@ -21,7 +25,10 @@ export class SignOfLife {
   readonly #surroundings: SignOfLifeSurroundings;
   /** Why the peer was asked; it stands for what the probe finds. */
   #doubt: { readonly reason: Failure; readonly atMilliseconds: number } | undefined;
+  /** The latest doubt was for nothing. */
+  #answered = false;
   #cancelDoubt: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
   #measuredAt = Number.NEGATIVE_INFINITY;
 
   constructor(surroundings: SignOfLifeSurroundings) {
@@ -43,9 +50,17 @@ export class SignOfLife {
 
   /** Asks at once. */
   probe(reason: Failure): void {
-    if (!this.#surroundings.isRunning()) return;
-    this.#doubt = { reason, atMilliseconds: this.#surroundings.now() };
-    this.#surroundings.probe(true);
+    const { now, schedule, isRunning, probe, answeredAt } = this.#surroundings;
+    if (!isRunning()) return;
+    const atMilliseconds = now();
+    this.#doubt = { reason, atMilliseconds };
+    this.#answered = false;
+    probe(true);
+    this.#cancelLook?.();
+    this.#cancelLook = schedule(atMilliseconds + answerMilliseconds, () => {
+      this.#cancelLook = undefined;
+      if ((answeredAt() ?? Number.NEGATIVE_INFINITY) >= atMilliseconds) this.#answered = true;
+    });
   }
 
   /** Measures the round trip, unless that was done moments ago. */
@@ -60,12 +75,14 @@ export class SignOfLife {
   takeDoubt(): Failure | undefined {
     const doubt = this.#doubt;
     this.#doubt = undefined;
-    if (doubt === undefined) return undefined;
+    if (doubt === undefined || this.#answered) return undefined;
     return this.#surroundings.now() - doubt.atMilliseconds < doubtMilliseconds ? doubt.reason : undefined;
   }
 
   stop(): void {
     this.#cancelDoubt?.();
     this.#cancelDoubt = undefined;
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
   }
 }

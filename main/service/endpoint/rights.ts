@@ -59,7 +59,20 @@ export function systemRights(group: string): Rights {
   });
 }
 
-export function rightsFrom(sources: RightsSources): Rights {
+/** What a window asks ten times a second does not ask polkit each time. */
+const consentHoldsMilliseconds = 5000;
+
+/** `now`: milliseconds, rising. */
+export function rightsFrom(sources: RightsSources, now: () => number = () => performance.now()): Rights {
+  /** When consent was last given, by connection. A refusal is not kept. */
+  const consents = new WeakMap<Peer, number>();
+  const consent = async (peer: Peer, signal: AbortSignal): Promise<boolean> => {
+    const givenAt = consents.get(peer);
+    if (givenAt !== undefined && now() - givenAt < consentHoldsMilliseconds) return true;
+    const given = await sources.consent(peer, signal);
+    if (given) consents.set(peer, now());
+    return given;
+  };
   const controlBy = (peer: Peer): CallerRights['control'] => {
     if (isAdministrator(peer.uid)) return 'root';
     const group = sources.controlGroup();
@@ -75,7 +88,7 @@ export function rightsFrom(sources: RightsSources): Rights {
         case 'control':
           return controlBy(peer) !== 'no';
         case 'administer':
-          return isAdministrator(peer.uid) || (await sources.consent(peer, signal));
+          return isAdministrator(peer.uid) || (await consent(peer, signal));
       }
     },
     async describe(peer, signal) {

@@ -19,6 +19,7 @@ import {
   type CredentialSummary,
   systemAuthorities,
 } from '../../keys/credentials/store.ts';
+import { readCardParameters } from '../../keys/vault/card-protector.ts';
 import type { Entry, EntryKind } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
@@ -321,8 +322,18 @@ export class Keyring implements Credentials {
   }
 
   #cardRemoved(card: string): void {
-    for (const session of this.sessions) session.lock(({ cards }) => cards.has(card));
+    for (const session of this.sessions) {
+      session.lock(({ cards, compartment }) => cards.has(card) || belongsTo(card, compartment));
+    }
   }
+}
+
+/** A pulled card locks a compartment of its kind, by whatever it was opened: it may just have been made. */
+function belongsTo(card: string, { kind, protectors }: OpenedCompartment['compartment']): boolean {
+  if (kind !== 'card') return false;
+  return protectors.some(
+    ({ type, parameters }) => type === 'card' && readCardParameters(parameters).card === card,
+  );
 }
 
 interface Holder {

@@ -25,6 +25,7 @@ export class ProfileBook {
   readonly #further: ReadonlyMap<string, string>;
   readonly #credentials: CredentialStore;
   readonly #keyring: Keyring | undefined;
+  readonly #listeners = new Set<() => void>();
   readonly #cards: Pick<CardProfiles, 'profiles'> | undefined;
 
   /** `furtherFiles`: profiles that lie elsewhere, e.g. the one of `sealnic gateway FILE`. */
@@ -40,6 +41,12 @@ export class ProfileBook {
     this.#credentials = credentials;
     this.#keyring = keyring;
     this.#cards = cards;
+  }
+
+  /** One was stored, changed or removed by this service. */
+  onChange(changed: () => void): { close(): void } {
+    this.#listeners.add(changed);
+    return { close: () => this.#listeners.delete(changed) };
   }
 
   has(name: string): boolean {
@@ -173,6 +180,7 @@ export class ProfileBook {
     const text = withLockdown(this.text(name), on);
     parse(text, name);
     replaceFile(this.#path(name), text, 0o644);
+    this.#changed();
   }
 
   /** Throws ControlError profile-not-found. */
@@ -187,6 +195,11 @@ export class ProfileBook {
       });
     }
     unlinkSync(this.#path(name));
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const changed of this.#listeners) changed();
   }
 
   #mayStore(name: string, replace: boolean): void {
@@ -197,6 +210,7 @@ export class ProfileBook {
     this.#mayStore(name, replace);
     mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
     replaceFile(join(this.#directory, `${name}${ending}`), text, 0o644);
+    this.#changed();
   }
 
   #path(name: string): string {

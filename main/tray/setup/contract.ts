@@ -8,6 +8,8 @@ export interface SetupCommands {
   readonly start: readonly string[];
   /** Lets the user connect. */
   readonly allow: readonly string[];
+  /** Stores a profile from the file that somebody was given. */
+  readonly importProfile: readonly string[];
 }
 
 export interface Setup {

@@ -36,6 +36,7 @@ export function linuxSetup(
       install,
       start: [find('systemctl') ?? '/usr/bin/systemctl', 'start', unit],
       allow: [command, 'service', 'allow', user],
+      importProfile: [command, 'profiles', 'import', 'FILE'],
     },
     asker: () => find('pkexec'),
     typed: (words) => {

@@ -15,6 +15,8 @@ export interface CertificateWishes {
   /** Host name, mail address or IP address. */
   readonly alternativeName?: string;
   readonly extendedUse?: readonly ('serverAuth' | 'clientAuth')[];
+  /** Bits of the key; default 2048 (RSA) and 256 (ECDSA). */
+  readonly keySize?: number;
   /** Days from now; default -1 and 30. */
   readonly validFromDays?: number;
   readonly validToDays?: number;
@@ -92,7 +94,7 @@ export class CertificateAuthority {
   async #issue(kind: KeyKind, wishes: CertificateWishes, extra: readonly string[]): Promise<Credential> {
     this.#serial += 1;
     const keyFile = join(this.#directory, `${this.#serial}.key`);
-    const privateKeyPem = await generateKey(kind);
+    const privateKeyPem = await generateKey(kind, wishes.keySize);
     writeFileSync(keyFile, privateKeyPem, { mode: 0o600 });
     const certificatePem = await pki(
       ...['--issue', '--cacert', join(this.#directory, 'ca.pem'), '--cakey', join(this.#directory, 'ca.key')],
@@ -112,9 +114,8 @@ export class CertificateAuthority {
 }
 
 /** PKCS #1 or SEC 1, as strongSwan's users have it. */
-async function generateKey(kind: KeyKind): Promise<string> {
-  const size = kind === 'rsa' ? '2048' : '256';
-  return await pki('--gen', '--type', kind, '--size', size);
+async function generateKey(kind: KeyKind, size = kind === 'rsa' ? 2048 : 256): Promise<string> {
+  return await pki('--gen', '--type', kind, '--size', String(size));
 }
 
 async function pki(...words: readonly string[]): Promise<string> {

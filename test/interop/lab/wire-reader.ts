@@ -187,14 +187,14 @@ function espTable(log: string): string {
   return `${rows.join('\n')}\n`;
 }
 
-interface HexDump {
+export interface HexDump {
   readonly name: string;
   readonly hex: string;
   readonly line: number;
 }
 
 /** charon writes "NAME => 36 bytes @ 0x…" and below it rows of sixteen bytes. */
-function hexDumps(log: string): readonly HexDump[] {
+export function hexDumps(log: string): readonly HexDump[] {
   const dumps: HexDump[] = [];
   const lines = log.split('\n');
   for (const [at, line] of lines.entries()) {

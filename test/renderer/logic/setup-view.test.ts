@@ -33,6 +33,13 @@ test('without a profile everything is listed, and the tray not once it was dismi
   assert.equal(shown(setupState('no-profile', true), service).tray, undefined);
 });
 
+test('where nobody may make a profile, the form is not offered', () => {
+  const setup = setupState('no-profile', false);
+  const rights = { ...setup.rights!, administer: 'no' as const };
+  assert.equal(shown({ ...setup, rights }, serviceState('no-profile', 0)).profile, 'not-yours');
+  assert.deepEqual(shown({ ...setup, rights, trayAvailable: true }, serviceState('connected', 0)), {});
+});
+
 test('a computer that can connect hears only of what is missing', () => {
   const service = serviceState('connected', 0);
   assert.deepEqual(shown(setupState('connected', false), service), {});

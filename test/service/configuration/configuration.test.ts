@@ -20,6 +20,8 @@ function problemsOf(text: string): string[] {
 
 test('an empty file gives every default', () => {
   assert.deepEqual(parseConfiguration(''), {
+    source: '/etc/sealnic/service.toml',
+    pkcs11: { modules: [], user: 'nobody', environment: {}, piv: false },
     controlSocket: '/run/sealnic/control.sock',
     profileDirectory: '/etc/sealnic/profiles',
     stateDirectory: '/var/lib/sealnic',

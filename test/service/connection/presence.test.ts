@@ -59,6 +59,18 @@ test('awake where nobody answers: reconnecting within seconds, because the compu
   assert.deepEqual(failure, { code: 'woke-up', sleptSeconds: 3600 });
 });
 
+test('a gateway that answered after the sleep and dies later is not gone because of the sleep', async () => {
+  const soon = '[ike]\ndead_peer_detection_seconds = 2\ngive_up_seconds = 2\n';
+  const connection = await connect(office, profileFrom(`${terminalText}\n${soon}`));
+  await sleep(20_000);
+  await office.clock.advance(1500);
+  office.wire.cut = true;
+  await office.clock.advance(6000);
+  const { state, failure } = statusOf(connection);
+  assert.equal(state, 'reconnecting');
+  assert.deepEqual(failure, { code: 'dead-peer' });
+});
+
 test('awake in the middle of an attempt, it begins anew at once', async () => {
   const connection = await connect(office);
   office.wire.cut = true;

@@ -34,6 +34,26 @@ function sources(changes: Partial<RightsSources> = {}): RightsSources {
   };
 }
 
+test('consent holds for a moment on its connection, and a refusal does not', async () => {
+  let [asked, given, now] = [0, false, 0];
+  const consent = async () => {
+    asked += 1;
+    return given;
+  };
+  const rights = rightsFrom(sources({ consent }), () => now);
+  const [first, second] = [peer(alice), peer(alice)];
+  const administers = (each: Peer) => rights.allows(each, 'administer', signal);
+  assert.deepEqual([await administers(first), await administers(first), asked], [false, false, 2]);
+  given = true;
+  assert.deepEqual([await administers(first), await administers(first), asked], [true, true, 3]);
+  assert.deepEqual([await administers(second), asked], [true, 4]);
+  given = false;
+  now = 4999;
+  assert.equal(await administers(first), true);
+  now = 5000;
+  assert.deepEqual([await administers(first), asked], [false, 5]);
+});
+
 test('the table of rights', async () => {
   const table: [string, Peer, Partial<RightsSources>, boolean, boolean, boolean][] = [
     ['root', peer(0), {}, true, true, true],

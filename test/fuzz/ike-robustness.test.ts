@@ -1,12 +1,12 @@
 // Nothing that is not authenticated changes anything: garbage, mutated and replayed messages, forged notifies.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IkeEvent } from '../../../main/engine/ike/contract.ts';
-import { encodeHeader, headerLength } from '../../../main/engine/ike/header.ts';
-import { plainMessage } from '../../../main/engine/ike/init-message.ts';
-import { notifyType } from '../../../main/engine/ike/numbers.ts';
-import { encodeRawPayloads, notify } from '../../../main/engine/ike/payloads.ts';
-import { configuration, endpoint, gcm256x25519, type Host, Pair, seededRandom } from './pair.ts';
+import type { IkeEvent } from '../../main/engine/ike/contract.ts';
+import { encodeHeader, headerLength } from '../../main/engine/ike/header.ts';
+import { plainMessage } from '../../main/engine/ike/init-message.ts';
+import { notifyType } from '../../main/engine/ike/numbers.ts';
+import { encodeRawPayloads, notify } from '../../main/engine/ike/payloads.ts';
+import { configuration, endpoint, gcm256x25519, type Host, Pair, seededRandom } from '../engine/ike/pair.ts';
 
 const clientAddress = endpoint('192.0.2.1', 40_000);
 const gatewayAddress = endpoint('198.51.100.1', 4500);

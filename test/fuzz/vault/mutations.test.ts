@@ -15,7 +15,7 @@ import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
 import { allocateBlock } from '../../../native/libc-memory.ts';
 import { ed25519PublicKey, ed25519Sign } from '../../../native/openssl-keys.ts';
 import { seededRandom } from '../../fakes/random.ts';
-import { makeVault, passphraseProtector, putPsk, RecordingStorage } from './vaults.ts';
+import { makeVault, passphraseProtector, putPsk, RecordingStorage } from '../../keys/vault/vaults.ts';
 
 const memory = new SecretMemory();
 after(() => memory.close());

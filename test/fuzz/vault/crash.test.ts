@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 import { parseVault, writeVault } from '../../../main/keys/vault/vault.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
 import { seededRandom } from '../../fakes/random.ts';
-import { applied, makeVault, putPsk, RecordingStorage, type StorageStep } from './vaults.ts';
+import { applied, makeVault, putPsk, RecordingStorage, type StorageStep } from '../../keys/vault/vaults.ts';
 
 const memory = new SecretMemory();
 after(() => memory.close());

@@ -7,7 +7,7 @@ import { idText } from '../../../main/keys/vault/record.ts';
 import { withVaultFile } from '../../../main/keys/vault/storage.ts';
 import { identityOf, parseVault, writeVault } from '../../../main/keys/vault/vault.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
-import { putPsk, secret } from './vaults.ts';
+import { putPsk, secret } from '../../keys/vault/vaults.ts';
 
 const path = process.argv[2]!;
 const memory = new SecretMemory();
