@@ -2,9 +2,19 @@
 // that has neither Node nor npm nor this project.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { debianDepends } from '../../build/package/product.ts';
 import { type SharedFolder, sharedFolder } from './shared-folder.ts';
@@ -83,11 +93,21 @@ function isKnown(name: string): boolean {
 }
 
 /** An image with these files, to be mounted read-only. */
-export function makeImage(image: string, folder: string): void {
-  const { stdout } = spawnSync('du', ['-sm', folder], { encoding: 'utf8' });
-  const megabytes = Math.ceil(Number(stdout.split('\t')[0]) * 1.1) + 32;
+export function makeImage(image: string, files: readonly string[]): void {
+  const folder = mkdtempSync(`${image}-`);
+  // Each is large: linked where that can be.
+  for (const file of files) {
+    try {
+      linkSync(file, join(folder, basename(file)));
+    } catch {
+      copyFileSync(file, join(folder, basename(file)));
+    }
+  }
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  const megabytes = Math.ceil((bytes / 1024 ** 2) * 1.1) + 32;
   const words = ['-q', '-t', 'ext4', '-m', '0', '-O', '^has_journal', '-d', folder, image, `${megabytes}M`];
   const { status, stderr } = spawnSync('mke2fs', words, { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
   if (status !== 0) throw new Error(`mke2fs: ${stderr}`);
 }
 

@@ -1,7 +1,7 @@
 // The .deb from a read-only medium on a plain Debian: installed, used from the tray by the user at the machine, upgraded
 // with the connection's promise kept, and purged without a trace.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -153,16 +153,12 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
 
   /** Gives the image: with a package of this version, and one of a later version. */
   function makeMedium(): string {
-    const medium = join(directory, 'medium');
-    mkdirSync(medium);
-    for (const version of [undefined, nextVersion]) {
-      const made = makePackages(version);
-      packages.push(made);
-      copyFileSync(made.file, join(medium, basename(made.file)));
-    }
+    for (const version of [undefined, nextVersion]) packages.push(makePackages(version));
     const image = join(directory, 'medium.img');
-    makeImage(image, medium);
-    rmSync(medium, { recursive: true });
+    makeImage(
+      image,
+      packages.map(({ file }) => file),
+    );
     return image;
   }
 
