@@ -58,7 +58,7 @@ export function debianRoot(): SharedFolder {
   const kept = process.env.SEALNIC_TEST_DEBIAN_ROOT;
   if (kept === undefined) return sharedFolder('debian', makeRoot);
   const list = `${kept}.packages`;
-  const wanted = packageNames().join('\n');
+  const wanted = [...desktopPackages, ...debianDepends].join('\n');
   if (!existsSync(list) || readFileSync(list, 'utf8') !== wanted) {
     rmSync(kept, { recursive: true, force: true });
     makeRoot(kept);
@@ -81,15 +81,15 @@ function makeRoot(folder: string): void {
 
 /** "a | b", as in a package's control file: the first that this release has. */
 function packageNames(): readonly string[] {
-  return [...desktopPackages, ...debianDepends].map((each) => {
-    const alternatives = each.split('|').map((name) => name.trim());
-    return alternatives.find(isKnown) ?? alternatives.at(-1)!;
-  });
-}
-
-function isKnown(name: string): boolean {
-  const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' });
-  return /Candidate: (?!\(none\))/.test(stdout);
+  const wanted = [...desktopPackages, ...debianDepends].map((each) =>
+    each.split('|').map((name) => name.trim()),
+  );
+  // In one call: apt may read all its lists for each.
+  const { stdout } = spawnSync('apt-cache', ['policy', ...wanted.flat()], { encoding: 'utf8' });
+  const known = new Set(
+    [...stdout.matchAll(/^(\S+):\n.*\n +Candidate: (?!\(none\))/gm)].map(([, name]) => name),
+  );
+  return wanted.map((alternatives) => alternatives.find((name) => known.has(name)) ?? alternatives.at(-1)!);
 }
 
 /** An image with these files, to be mounted read-only. */
