@@ -198,6 +198,7 @@ function stateOf(computer: DebianComputer) {
     '/run/systemd',
     '/run/user',
     '/run/log',
+    '/run/pcscd',
     '/run/udev',
   ];
   const pruned = [...ignored, ...transient].flatMap((path) => ['-path', path, '-o']).slice(0, -1);
