@@ -8,7 +8,8 @@ const none = {} as const;
 const card = z.string().max(256).optional();
 const slot = z.enum(['9a', '9c', '9d', '9e']);
 const newPin = { maximumBytes: 64, optional: false } as const;
-const managementKey = { maximumBytes: 64, optional: false } as const;
+/** Of a PIV card. A PKCS#11 token takes its PIN instead, which is asked for by a prompt. */
+const managementKey = { maximumBytes: 64, optional: true } as const;
 const certificateUpload = { maximumBytes: 32 * 1024, optional: false } as const;
 
 export const cardMethods = {

@@ -309,6 +309,8 @@ async function serve(
 
   /** What lies on it first: a connection may wait for just that. */
   async function takeIn(card: CardDescription): Promise<void> {
+    // Whoever waits for its key is asked for the PIN at once; what lies on it beside takes a moment more.
+    connections.cardInserted(card);
     await parts.cardProfiles.read(card);
     connections.cardInserted(card);
   }

@@ -2,17 +2,17 @@
 
 import type { SecretSummary } from '../../main/control/values.ts';
 import type { KeySummary, VaultSummary } from '../../main/control/vault-values.ts';
-import type { BadgeTone } from '../components/badge.tsx';
 
 export type Compartment = VaultSummary['compartments'][number];
 
+/** Tones of their badges. */
 export const vaultTones = {
   open: 'good',
   'partly-open': 'busy',
   locked: 'idle',
   absent: 'idle',
   problem: 'bad',
-} as const satisfies Record<string, BadgeTone>;
+} as const;
 export type VaultState = keyof typeof vaultTones;
 
 /** A medium that is out is no problem: it comes back. */

@@ -28,7 +28,7 @@ export function CompartmentPart({ vault, compartment }: CompartmentProperties) {
   const hasCode = protectors.some(({ type }) => type === 'recovery');
   const openIt = () => run('open', 'vault.open', of, say('keys.opened', { name }));
   return (
-    <section className="compartment" aria-label={say('keys.compartment', { name })}>
+    <section className="compartment" aria-label={say('keys.compartment', { name, vault: vault.name })}>
       <header className="card-header">
         <div className="profile-name">
           <h3>{name}</h3>

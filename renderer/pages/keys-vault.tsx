@@ -123,7 +123,7 @@ export function VaultCard({ vault }: { readonly vault: VaultSummary }) {
 
 function Place({ vault: { path, removable } }: { readonly vault: VaultSummary }) {
   const { say } = useWords();
-  if (path === undefined) return say(removable ? 'keys.place-medium-out' : 'keys.place-unknown');
+  if (path === undefined) return say(removable ? 'keys.place-medium-some' : 'keys.place-unknown');
   return (
     <>
       <span className="fixed">{path}</span>

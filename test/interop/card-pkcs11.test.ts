@@ -2,7 +2,7 @@
 // run in processes without rights.
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CardLab, cannotRunCards, type InsertedCard } from '../fakes/card/pcscd.ts';
@@ -103,6 +103,26 @@ describe('PKCS#11 tokens with strongSwan', { skip: cannotRun }, () => {
       await stage.client.run(['card', 'test', '--secret-stdin'], `${tokenPin}\n`),
       /the certificate confirms/,
     );
+  });
+
+  test('a key made on the token, a request that the authority signs, its certificate, a connection', async () => {
+    const file = (name: string) => join(token.directory, name);
+    const setup = ['card', 'setup', '--subject', 'O=Office, CN=made', '--name', clientIdentity, '--replace'];
+    await stage.client.run([...setup, '--request', file('made.csr'), '--secret-stdin'], `${tokenPin}\n`);
+    writeFileSync(file('made.pem'), await authority.sign(file('made.csr')));
+    const put = ['card', 'put-certificate', file('made.pem'), '--replace', '--secret-stdin'];
+    await stage.client.run(put, `${tokenPin}\n`);
+    await stage.prepare(rowOf('made'));
+    await stage.client.run(['up', 'office', '--secret-stdin'], `${tokenPin}\n`);
+    await ping(stage.office.terminal, stage.office.hostAddress);
+    await stage.client.down('office');
+  });
+
+  test('the profile on the token itself', async () => {
+    await stage.client.run(['card', 'store', 'office', '--secret-stdin'], `${tokenPin}\n`);
+    assert.match(await token.tool('--list-objects', '--type', 'data'), /SealNIC channel information/);
+    await stage.client.run(['card', 'erase', '--secret-stdin'], `${tokenPin}\n`);
+    assert.doesNotMatch(await token.tool('--list-objects', '--type', 'data'), /SealNIC/);
   });
 
   test('a card by OpenSC: connect; pull it: the connection ends and stays shut', async () => {

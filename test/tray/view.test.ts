@@ -215,3 +215,53 @@ test('what the service asks leads to the window', () => {
   const [entry] = view.menu.filter(({ type }) => type === 'action');
   assert.deepEqual(entry?.type === 'action' && entry.action, { type: 'open-window' });
 });
+
+test('cards have a line: what is in, or what is missing where a profile wants one', () => {
+  const withCards = (cards: Status['cards'], authentication: ProfileSummary['authentication']) => {
+    const shown = model([profile('office', { authentication })], []);
+    if (shown.state.service !== 'present' || cards === undefined) return texts(viewOf(shown, english));
+    const status = { ...shown.state.status, cards };
+    return texts(viewOf({ ...shown, state: { ...shown.state, status } }, english));
+  };
+  const alice = { label: 'alice', reader: 'reader', usable: true };
+  assert.ok(withCards({ state: 'ready', cards: [alice] }, 'psk').includes('Card: alice'));
+  const unusable = { state: 'ready' as const, cards: [{ ...alice, usable: false }] };
+  assert.ok(withCards(unusable, 'psk').includes('Card: alice (cannot be used)'));
+  assert.ok(withCards({ state: 'ready', cards: [] }, 'card').includes('No card is in the reader'));
+  assert.ok(withCards({ state: 'no-reader', cards: [] }, 'card').includes('There is no card reader'));
+  assert.deepEqual(withCards({ state: 'no-library', cards: [] }, 'psk'), ['Not connected']);
+});
+
+test('a vault that is locked can be unlocked, unless that is asked for already or it cannot be used', () => {
+  const compartment = { name: 'a', kind: 'ordinary', rule: 'any', protectors: [] } as const;
+  const of = (name: string, open: boolean, more: Partial<Status['vaults'][number]> = {}) => ({
+    ...{ id: name, name, owner: 1000, default: false, removable: false, present: true, wanted: false },
+    compartments: [{ ...compartment, open, protectors: [] }],
+    ...more,
+  });
+  const shown = model([], []);
+  assert.equal(shown.state.service, 'present');
+  if (shown.state.service !== 'present') return;
+  const vaults = [
+    of('Travel', false),
+    of('Open', true),
+    of('Out', false, { present: false }),
+    of('Old', false, { problem: { problem: 'rolled-back', detail: '' } }),
+    of('Asked', false),
+  ];
+  const prompt = {
+    ...{ id: 'p', kind: 'passphrase' as const, owner: 1000, vault: 'Asked' },
+    ...{ lastTry: false, pinPad: false, storable: false, openedAt: 0, expiresAt: 1 },
+  };
+  const status = { ...shown.state.status, vaults, prompts: [prompt] };
+  const view = viewOf({ ...shown, state: { ...shown.state, status } }, english);
+  const unlocking = actions(view).filter((label) => label.startsWith('Unlock'));
+  assert.deepEqual(unlocking, ['Unlock the keys in “Travel” …']);
+});
+
+test('a connection that waits for its card says so in the tooltip', () => {
+  const waiting = connection('office', { state: 'failed', failure: { code: 'card-removed' } });
+  const { icon, tooltip } = viewOf(model([profile('office')], [waiting]), english);
+  assert.equal(icon, 'card-missing');
+  assert.equal(tooltip, 'SealNIC: Insert the card to connect office');
+});

@@ -41,19 +41,22 @@ export function addCardCommands(program: Command, run: Runner): void {
     .option('--days <days>', 'how long a self-signed certificate holds', daysOf, 1095)
     .option('--replace', 'make a new key although there is one')
     .option('--default-management-key', "the management key is the one of the card's maker")
-    .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal, then the PIN`)
+    .option(
+      '--secret-stdin',
+      `${secretStdin}: the management key in hexadecimal (of a PIV card), then the PIN`,
+    )
     .action(run((context, options: SetupOptions) => setup(context, options)));
   command('put-certificate', 'write the certificate that an authority gave')
     .argument('<file>', 'PEM or DER')
     .addOption(new Option('--slot <slot>', 'which key').choices(slots).default('9a'))
     .option('--replace', 'instead of the one that is there')
     .option('--default-management-key', "the management key is the one of the card's maker")
-    .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal`)
+    .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal, or a token's PIN`)
     .action(run((context, file: string, options: SetupOptions) => putCertificate(context, file, options)));
   const store = (name: string, description: string) =>
     command(name, description)
       .option('--default-management-key', "the management key is the one of the card's maker")
-      .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal`);
+      .option('--secret-stdin', `${secretStdin}: the management key in hexadecimal, or a token's PIN`);
   store('store', 'write a profile with its secret onto the card, so that the card alone connects a computer')
     .argument('<profile>')
     .action(
@@ -158,8 +161,8 @@ async function setup(context: CommandContext, options: SetupOptions): Promise<nu
   const { request, subject, slot, algorithm, days } = options;
   if (request !== undefined && existsSync(request)) throw new UsageError(`${request} is there already`);
   const lines = new InputLines(context, options.secretStdin === true);
-  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
-  if (managementKey === undefined) return 1;
+  const administration = await administrationOf(context, options, lines);
+  if (administration === undefined) return 1;
   const value = await withPrompts(context, lines, (client) =>
     client.call(
       'card.setup',
@@ -173,7 +176,7 @@ async function setup(context: CommandContext, options: SetupOptions): Promise<nu
         replace: options.replace === true,
         ...chosen(options),
       },
-      { managementKey },
+      administration,
     ),
   );
   if (request !== undefined) write(request, value.pem);
@@ -193,13 +196,13 @@ async function putCertificate(
 ): Promise<number | undefined> {
   const certificate = readGivenFile(file);
   const lines = new InputLines(context, options.secretStdin === true);
-  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
-  if (managementKey === undefined) return 1;
-  const value = await context.withService((client) =>
+  const administration = await administrationOf(context, options, lines);
+  if (administration === undefined) return 1;
+  const value = await withPrompts(context, lines, (client) =>
     client.call(
       'card.put-certificate',
       { slot: options.slot, replace: options.replace === true, ...chosen(options) },
-      { certificate, managementKey },
+      { certificate, ...administration },
     ),
   );
   print(context, value, [`The card has the certificate of ${value.subject}.`]);
@@ -212,10 +215,10 @@ async function storeProfile(
   options: SetupOptions,
 ): Promise<number | undefined> {
   const lines = new InputLines(context, options.secretStdin === true);
-  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
-  if (managementKey === undefined) return 1;
-  const value = await context.withService((client) =>
-    client.call('card.store', { profile, ...chosen(options) }, { managementKey }),
+  const administration = await administrationOf(context, options, lines);
+  if (administration === undefined) return 1;
+  const value = await withPrompts(context, lines, (client) =>
+    client.call('card.store', { profile, ...chosen(options) }, administration),
   );
   print(context, value, [`The card has the profile ${profile} (${value.bytes} bytes).`]);
   return undefined;
@@ -223,11 +226,24 @@ async function storeProfile(
 
 async function erase(context: CommandContext, options: SetupOptions): Promise<number | undefined> {
   const lines = new InputLines(context, options.secretStdin === true);
-  const managementKey = await lines.managementKey(options.defaultManagementKey === true);
-  if (managementKey === undefined) return 1;
-  await context.withService((client) => client.call('card.erase', chosen(options), { managementKey }));
+  const administration = await administrationOf(context, options, lines);
+  if (administration === undefined) return 1;
+  await withPrompts(context, lines, (client) => client.call('card.erase', chosen(options), administration));
   print(context, {}, ['The profile is off the card.']);
   return undefined;
+}
+
+/** What lets us write to the card: a PIV card's management key; nothing for a token, whose PIN is asked for later. */
+async function administrationOf(
+  context: CommandContext,
+  { card: wanted, defaultManagementKey }: SetupOptions,
+  lines: InputLines,
+): Promise<{ managementKey?: Buffer } | undefined> {
+  const { cards } = await context.withService((client) => client.call('card.status', {}));
+  const found = cards.filter(({ id, reader }) => wanted === undefined || wanted === id || wanted === reader);
+  if (found.length > 0 && found.every(({ provider }) => provider === 'pkcs11')) return {};
+  const managementKey = await lines.managementKey(defaultManagementKey === true);
+  return managementKey && { managementKey };
 }
 
 function chosen({ card }: CardOptions): { card?: string } {

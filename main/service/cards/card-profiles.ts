@@ -6,7 +6,12 @@ import {
   encodeChannelInformation,
   openChannelSecret,
 } from '../../keys/card/channel-information.ts';
-import { type CardDescription, CardError, type Cards } from '../../keys/card/contract.ts';
+import {
+  type CardAdministration,
+  type CardDescription,
+  CardError,
+  type Cards,
+} from '../../keys/card/contract.ts';
 import type { Credentials } from '../agreement/credentials.ts';
 import { ConnectionProblem } from '../connection/problem.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
@@ -105,7 +110,7 @@ export class CardProfiles {
     card: CardDescription,
     profile: Profile,
     text: string,
-    managementKey: Uint8Array,
+    administration: CardAdministration,
   ): Promise<number> {
     const { cards, credentials, secrets } = this.#surroundings;
     const named = profile.peerAuthentication.authorities.filter((name) => name !== 'system');
@@ -128,15 +133,13 @@ export class CardProfiles {
             if (key === undefined) throw new CardError('no-certificate', 'slot 9D has no certificate');
             return encodeChannelInformation(secrets, information, { bytes, cardPublicKey: key.publicKey });
           });
-    const administration = { kind: 'management-key', key: managementKey } as const;
     await cards.writeObject(card.id, 'channel-information', content, administration);
     this.#forget(card.id);
     await this.read(card);
     return content.length;
   }
 
-  async erase(card: CardDescription, managementKey: Uint8Array): Promise<void> {
-    const administration = { kind: 'management-key', key: managementKey } as const;
+  async erase(card: CardDescription, administration: CardAdministration): Promise<void> {
     await this.#surroundings.cards.writeObject(
       card.id,
       'channel-information',

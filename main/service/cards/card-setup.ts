@@ -13,14 +13,13 @@ import {
 } from '../../keys/card/contract.ts';
 import { certificateRequest, selfSignedCertificate } from '../../keys/card/new-certificate.ts';
 import { parseCertificate } from '../../keys/credentials/certificate.ts';
-import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { encodeName, formatName } from '../../keys/credentials/distinguished-name.ts';
 import { readCertificates } from '../../keys/credentials/pem.ts';
-import { ConnectionProblem } from '../connection/problem.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { Prompts } from '../prompts/prompts.ts';
 import type { CardKeys } from './card-keys.ts';
+import { told } from './card-problem.ts';
 import type { CardProfiles } from './card-profiles.ts';
 
 export interface CardSetupParts {
@@ -121,7 +120,7 @@ export class CardSetup {
   setup(
     wishes: MethodParameters<'card.setup'>,
     owner: number,
-    managementKey: Uint8Array,
+    managementKey: Uint8Array | undefined,
   ): Promise<MethodResult<'card.setup'>> {
     const { slot, subject, names, kind, days, replace } = wishes;
     return told(async () => {
@@ -130,8 +129,7 @@ export class CardSetup {
       const purpose = purposes[slot]!;
       const present = card.keys.find((key) => key.purpose === purpose);
       if (present !== undefined && !replace && kind === 'self-signed') throw slotInUse(slot);
-      return await this.#withSecret(managementKey, async (key) => {
-        const administration = { kind: 'management-key', key } as const;
+      return await this.#administer(card, owner, managementKey, async (administration) => {
         const found = replace ? undefined : await this.#presentKey(card.id, purpose);
         const made = found ?? (await this.#makeKey(card.id, purpose, wishes.algorithm, administration));
         const request = {
@@ -142,7 +140,7 @@ export class CardSetup {
           forKeyManagement: purpose === 'key-management',
         };
         const id = this.#idAfter(card);
-        const der = await this.#parts.cardKeys.withPin(id, { owner }, (pin) => {
+        const der = await this.#withPinFor(id, owner, administration, (pin) => {
           const sign = this.#signer(id, purpose, pin);
           const now = Date.now();
           const until = new Date(now + days * 86_400_000);
@@ -161,8 +159,9 @@ export class CardSetup {
 
   putCertificate(
     { card: wanted, slot, replace }: MethodParameters<'card.put-certificate'>,
+    owner: number,
     certificate: Uint8Array,
-    managementKey: Uint8Array,
+    managementKey: Uint8Array | undefined,
   ): Promise<MethodResult<'card.put-certificate'>> {
     return told(async () => {
       const card = this.choose(wanted);
@@ -177,8 +176,8 @@ export class CardSetup {
         throw new CardError('key-mismatch', 'the certificate belongs to another key');
       }
       if (card.keys.some((key) => key.purpose === purpose) && !replace) throw slotInUse(slot);
-      await this.#withSecret(managementKey, (key) =>
-        this.#parts.cards.writeCertificate(card.id, purpose, der, { kind: 'management-key', key }),
+      await this.#administer(card, owner, managementKey, (administration) =>
+        this.#parts.cards.writeCertificate(card.id, purpose, der, administration),
       );
       return { subject: subjectOf(der) };
     });
@@ -187,22 +186,25 @@ export class CardSetup {
   /** Gives the bytes that it takes on the card. */
   store(
     wanted: string | undefined,
+    owner: number,
     profile: Profile,
     text: string,
-    managementKey: Uint8Array,
+    managementKey: Uint8Array | undefined,
   ): Promise<number> {
     return told(async () => {
       const card = this.choose(wanted);
-      return await this.#withSecret(managementKey, (key) =>
-        this.#parts.cardProfiles.store(card, profile, text, key),
+      return await this.#administer(card, owner, managementKey, (administration) =>
+        this.#parts.cardProfiles.store(card, profile, text, administration),
       );
     });
   }
 
-  erase(wanted: string | undefined, managementKey: Uint8Array): Promise<void> {
+  erase(wanted: string | undefined, owner: number, managementKey: Uint8Array | undefined): Promise<void> {
     return told(async () => {
       const card = this.choose(wanted);
-      await this.#withSecret(managementKey, (key) => this.#parts.cardProfiles.erase(card, key));
+      await this.#administer(card, owner, managementKey, (administration) =>
+        this.#parts.cardProfiles.erase(card, administration),
+      );
     });
   }
 
@@ -226,12 +228,41 @@ export class CardSetup {
 
   /** A card that had no identifier has one since its first key was made. */
   #idAfter(before: CardDescription): string {
-    return this.#parts.cards.cards.find(({ reader }) => reader === before.reader)?.id ?? before.id;
+    const { cards } = this.#parts.cards;
+    if (cards.some(({ id }) => id === before.id)) return before.id;
+    return cards.find(({ reader }) => reader === before.reader)?.id ?? before.id;
   }
 
   #signer(card: string, purpose: KeyPurpose, pin: CardPin | undefined) {
     return (scheme: Parameters<Cards['sign']>[2], data: Uint8Array) =>
       this.#parts.cards.sign(card, purpose, scheme, data, { pin });
+  }
+
+  /** A PIV card takes the management key, a PKCS#11 token the PIN that its owner is asked for. */
+  async #administer<Value>(
+    card: CardDescription,
+    owner: number,
+    managementKey: Uint8Array | undefined,
+    act: (administration: CardAdministration) => Promise<Value>,
+  ): Promise<Value> {
+    if (card.provider === 'pkcs11') {
+      return this.#parts.cardKeys.withPin(card.id, { owner }, (pin) => act({ kind: 'pin', pin: pin! }));
+    }
+    if (managementKey === undefined) {
+      throw new CardError('management-key-wrong', 'a PIV card wants its management key');
+    }
+    return this.#withSecret(managementKey, (key) => act({ kind: 'management-key', key }));
+  }
+
+  /** The PIN is not asked for again where it was given already. */
+  #withPinFor<Value>(
+    card: string,
+    owner: number,
+    administration: CardAdministration,
+    act: (pin: CardPin | undefined) => Promise<Value>,
+  ): Promise<Value> {
+    if (administration.kind === 'pin') return act(administration.pin);
+    return this.#parts.cardKeys.withPin(card, { owner }, act);
   }
 
   /** A copy in locked memory for as long as `use` runs; what was given is wiped. */
@@ -245,34 +276,6 @@ export class CardSetup {
       this.#parts.secrets.free(secret);
     }
   }
-}
-
-/** Errors of cards, prompts and names in the words of the control endpoint. */
-export async function told<Value>(work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof CardError) throw controlErrorOf(error);
-    if (error instanceof ConnectionProblem) {
-      const { failure } = error;
-      if (failure.code === 'prompt-cancelled' || failure.code === 'prompt-timed-out') {
-        throw new ControlError(failure);
-      }
-    }
-    if (error instanceof CredentialError) {
-      throw new ControlError({ code: 'card-problem', problem: 'certificate-invalid', detail: error.message });
-    }
-    throw error;
-  }
-}
-
-function controlErrorOf({ problem, message, triesLeft }: CardError): ControlError {
-  return new ControlError({
-    code: 'card-problem',
-    problem,
-    detail: message,
-    ...(triesLeft !== undefined && { triesLeft }),
-  });
 }
 
 function slotInUse(slot: string): CardError {

@@ -5,10 +5,10 @@ import {
   type CardDescription,
   CardError,
   type CardOperationOptions,
-  type CardPin,
   type Cards,
 } from '../../keys/card/contract.ts';
 import type { CardOpener, CardParameters } from '../../keys/vault/card-protector.ts';
+import { CardKeys } from '../cards/card-keys.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { Prompts } from '../prompts/prompts.ts';
 
@@ -22,14 +22,15 @@ export interface Asking {
 }
 
 export class CardUnlocker {
-  readonly #providers: readonly Cards[];
+  readonly #providers: readonly Provider[];
   readonly #prompts: Prompts;
-  readonly #memory: SecretMemory;
 
   constructor(providers: readonly Cards[], prompts: Prompts, memory: SecretMemory) {
-    this.#providers = providers;
+    this.#providers = providers.map((cards) => ({
+      cards,
+      keys: new CardKeys({ cards, prompts, secrets: memory }),
+    }));
     this.#prompts = prompts;
-    this.#memory = memory;
   }
 
   isIn(card: string): boolean {
@@ -38,7 +39,7 @@ export class CardUnlocker {
 
   /** What a new protector remembers of a card: the one with that id, or the only one that is in. Throws ControlError. */
   parametersOf(card: string | undefined): CardParameters {
-    const all = this.#providers.flatMap(({ cards }) => cards);
+    const all = this.#providers.flatMap(({ cards }) => cards.cards);
     const candidates = card === undefined ? all : all.filter(({ id }) => id === card);
     const [found, other] = candidates;
     if (found === undefined || other !== undefined) {
@@ -51,7 +52,7 @@ export class CardUnlocker {
     throw new ControlError({ code: 'invalid-request', method: 'card', detail });
   }
 
-  /** Throws CardError, and ControlError prompt-cancelled or prompt-timed-out. */
+  /** Throws CardError, and ConnectionProblem prompt-cancelled or prompt-timed-out. */
   openerOf(card: string, asking: Asking): CardOpener {
     return {
       agree: (point) =>
@@ -67,8 +68,8 @@ export class CardUnlocker {
   async insertion(card: string, label: string, { owner, vault, profile, signal }: Asking): Promise<void> {
     if (this.isIn(card)) return;
     const inserted = new AbortController();
-    const watches = this.#providers.map((provider) =>
-      provider.onEvent((event) => {
+    const watches = this.#providers.map(({ cards }) =>
+      cards.onEvent((event) => {
         if (event.type === 'inserted' && event.card.id === card) inserted.abort();
       }),
     );
@@ -85,8 +86,8 @@ export class CardUnlocker {
   }
 
   onRemoved(removed: (card: string) => void): { close(): void } {
-    const watches = this.#providers.map((provider) =>
-      provider.onEvent((event) => {
+    const watches = this.#providers.map(({ cards }) =>
+      cards.onEvent((event) => {
         if (event.type === 'removed') removed(event.card.id);
       }),
     );
@@ -97,65 +98,34 @@ export class CardUnlocker {
     };
   }
 
-  async #withPin(
+  /** Until the PIN is right; the prompt goes with the card. */
+  #withPin(
     card: string,
     asking: Asking,
     operate: (cards: Cards, options: CardOperationOptions) => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     const found = this.#find(card);
-    if (found === undefined) throw new CardError('no-card', 'The card is not in.');
-    const key = found.description.keys.find(({ purpose }) => purpose === 'key-management');
-    if (key?.pinPolicy === 'never') return operate(found.cards, {});
-    let { triesLeft } = found.description;
-    let failure: 'wrong' | 'wrong-length' | undefined;
-    for (;;) {
-      const pin = await this.#askPin(found.description, asking, triesLeft, failure);
-      try {
-        return await operate(found.cards, { pin });
-      } catch (error) {
-        if (!(error instanceof CardError)) throw error;
-        if (error.problem !== 'pin-wrong' && error.problem !== 'pin-invalid') throw error;
-        failure = error.problem === 'pin-wrong' ? 'wrong' : 'wrong-length';
-        triesLeft = error.triesLeft ?? triesLeft;
-      } finally {
-        if (pin.kind === 'bytes') this.#memory.free(pin.bytes);
-      }
-    }
+    if (found === undefined) return Promise.reject(new CardError('no-card', 'The card is not in.'));
+    const { description, provider } = found;
+    const key = description.keys.find(({ purpose }) => purpose === 'key-management');
+    if (key?.pinPolicy === 'never') return operate(provider.cards, {});
+    const { owner, vault, profile, signal } = asking;
+    const use = { owner, vault, ...(profile !== undefined && { profile }), ...(signal && { signal }) };
+    return provider.keys.withPin(card, use, (pin) => operate(provider.cards, { pin }));
   }
 
-  async #askPin(
-    { label, reader, pinPad }: CardDescription,
-    { owner, vault, profile, signal }: Asking,
-    triesLeft: number | undefined,
-    failure: 'wrong' | 'wrong-length' | undefined,
-  ): Promise<CardPin> {
-    const lastTry = triesLeft === 1;
-    const question = {
-      kind: 'pin',
-      owner,
-      vault,
-      ...(profile !== undefined && { profile }),
-      card: { label, reader },
-      pinPad,
-      lastTry,
-      ...(triesLeft !== undefined && { triesLeft }),
-      ...(failure !== undefined && { failure }),
-    } as const;
-    const answer = await this.#prompts.ask(question, signal);
-    if (answer.outcome !== 'answered') throw refusal('pin', answer.outcome);
-    const confirmation = lastTry ? { confirmLastTry: true } : {};
-    return answer.answer === undefined
-      ? { kind: 'pin-pad', ...confirmation }
-      : { kind: 'bytes', bytes: answer.answer, ...confirmation };
-  }
-
-  #find(card: string): { cards: Cards; description: CardDescription } | undefined {
-    for (const cards of this.#providers) {
-      const description = cards.cards.find(({ id }) => id === card);
-      if (description !== undefined) return { cards, description };
+  #find(card: string): { provider: Provider; description: CardDescription } | undefined {
+    for (const provider of this.#providers) {
+      const description = provider.cards.cards.find(({ id }) => id === card);
+      if (description !== undefined) return { provider, description };
     }
     return undefined;
   }
+}
+
+interface Provider {
+  readonly cards: Cards;
+  readonly keys: CardKeys;
 }
 
 export function refusal(kind: 'card' | 'pin' | 'passphrase', outcome: string): ControlError {

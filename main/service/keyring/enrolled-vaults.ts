@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from '../../keys/credentials/replace-file.ts';
-import { idText } from '../../keys/vault/record.ts';
+import { idText, type StoredCompartment } from '../../keys/vault/record.ts';
+import { sha256 } from '../../keys/vault/slots.ts';
 import type { VaultContent } from '../../keys/vault/vault.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
 
@@ -21,6 +22,8 @@ const compartmentSchema = z.object({
   /** Hexadecimal. */
   signer: z.string(),
   generation: z.number().int(),
+  /** SHA-256 of it in that generation, hexadecimal: two copies that were written apart are told from one another. */
+  digest: z.string().optional(),
   /** "psk/office": what was in it when it was last open. Absent: it never was. */
   entries: z.array(z.string()).optional(),
 });
@@ -90,35 +93,55 @@ export class EnrolledVaults {
   }
 }
 
-/** Throws VaultError rolled-back or signer-changed where the file holds less than what was seen of it. */
+/** Throws VaultError rolled-back or signer-changed where the file is not what was seen of it, or follows from that. */
 export function checkAgainst(known: EnrolledVault, content: VaultContent): void {
   for (const [id, seen] of Object.entries(known.compartments)) {
     const stored = content.compartments.find((compartment) => idText(compartment.id) === id);
-    if (stored === undefined || stored.generation < seen.generation) {
+    if (stored === undefined) {
       throw new VaultError(
         'rolled-back',
-        stored === undefined
-          ? `The compartment "${seen.name}" is missing: the vault is an older copy, or it was removed elsewhere.`
-          : `The vault is an older copy: generation ${stored.generation} of "${seen.name}", after ${seen.generation}.`,
+        `The compartment "${seen.name}" is missing: the vault is an older copy, or it was removed elsewhere.`,
       );
     }
-    if (idText(stored.signer) === seen.signer) continue;
+    if (stored.generation < seen.generation) {
+      throw new VaultError(
+        'rolled-back',
+        `The vault is an older copy: generation ${stored.generation} of "${seen.name}", after ${seen.generation}.`,
+      );
+    }
+    if (idText(stored.signer) !== seen.signer) {
+      throw new VaultError(
+        'signer-changed',
+        `The compartment "${seen.name}" was given new keys elsewhere, or replaced by somebody.`,
+      );
+    }
+    const isSame = seen.digest === undefined || digestOf(stored) === seen.digest;
+    if (stored.generation > seen.generation || isSame) continue;
     throw new VaultError(
-      'signer-changed',
-      `The compartment "${seen.name}" was given new keys elsewhere, or replaced by somebody.`,
+      'rolled-back',
+      `Two copies of the vault were changed apart: this one holds another "${seen.name}" of generation ${seen.generation}.`,
     );
   }
+  // Public keys of protectors stand in the file: whoever has it can make a compartment that they open.
+  const added = content.compartments.find(({ id }) => known.compartments[idText(id)] === undefined);
+  if (added === undefined) return;
+  throw new VaultError(
+    'signer-changed',
+    `The compartment "${added.name}" was added elsewhere, or by somebody.`,
+  );
 }
 
 /** What is known once the content has been accepted. */
 export function withContent(known: EnrolledVault, content: VaultContent): EnrolledVault {
   const compartments: EnrolledVault['compartments'] = {};
-  for (const { id, name, signer, generation } of content.compartments) {
+  for (const stored of content.compartments) {
+    const { id, name, signer, generation } = stored;
     const { entries } = known.compartments[idText(id)] ?? {};
     compartments[idText(id)] = {
       name,
       signer: idText(signer),
       generation,
+      digest: digestOf(stored),
       ...(entries !== undefined && { entries }),
     };
   }
@@ -128,6 +151,10 @@ export function withContent(known: EnrolledVault, content: VaultContent): Enroll
 /** The highest generation that the service has seen of the vault. */
 export function highestGeneration({ compartments }: EnrolledVault): number {
   return Math.max(0, ...Object.values(compartments).map(({ generation }) => generation));
+}
+
+function digestOf({ encoded }: StoredCompartment): string {
+  return idText(sha256(encoded));
 }
 
 function read(path: string): z.infer<typeof schema> {

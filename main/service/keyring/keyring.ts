@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Failure } from '../../control/failure.ts';
 import type { SignatureScheme } from '../../engine/ike/contract.ts';
-import type { Cards } from '../../keys/card/contract.ts';
+import { CardError, type Cards } from '../../keys/card/contract.ts';
 import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import { guardDirectory } from '../../keys/credentials/guarded-file.ts';
 import { readCertificates } from '../../keys/credentials/pem.ts';
@@ -24,6 +24,7 @@ import type { Entry, EntryKind } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
 import type { Credentials } from '../agreement/credentials.ts';
+import { connectionProblemOf } from '../cards/card-problem.ts';
 import { ConnectionProblem } from '../connection/problem.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { Log } from '../log.ts';
@@ -243,6 +244,11 @@ export class Keyring implements Credentials {
       await unlockByAsking(this.unlocking, session, stored, asking);
     } catch (error) {
       if (isRefusedPrompt(error)) throw new ConnectionProblem(error.failure as Failure);
+      if (error instanceof CardError) {
+        // Taken out while it was asked for: the vault is locked, and opening it brings the connection back.
+        const isOut = error.problem === 'card-removed' || error.problem === 'no-card';
+        throw isOut ? new ConnectionProblem(failureOf(holder)) : connectionProblemOf(error);
+      }
       if (!(error instanceof VaultError)) throw error;
       const locked = error.problem === 'locked' || error.problem === 'missing';
       throw new ConnectionProblem(locked ? failureOf(holder) : controlFailureOf(session.name, error));
@@ -274,6 +280,7 @@ export class Keyring implements Credentials {
       if (this.#find(kind, name, owner) !== undefined) return undefined;
     }
     for (const session of this.sessions) {
+      if (!mayAsk(session, owner)) continue;
       for (const [compartment, { name, entries }] of Object.entries(session.enrolled.compartments)) {
         if (!need.some((each) => entries?.includes(`${each.kind}/${each.name}`))) continue;
         return { session, compartment, name };
@@ -345,6 +352,11 @@ interface Holder {
 /** What somebody opened serves his own connections and root's; what root or the system opened serves everybody's. */
 export function mayUse(opened: OpenedCompartment, owner: number): boolean {
   return opened.owner === owner || opened.owner === 0 || owner === 0;
+}
+
+/** A vault is its owner's and root's; root's is everybody's. */
+function mayAsk({ enrolled }: VaultSession, owner: number): boolean {
+  return enrolled.owner === owner || enrolled.owner === 0 || owner === 0;
 }
 
 function failureOf({ session, name }: Holder): Failure {

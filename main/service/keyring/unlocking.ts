@@ -75,7 +75,8 @@ async function askFor(
     const { card } = readCardParameters(protector.parameters);
     await cards.insertion(card, protector.label, asking);
     const secret: ProtectorSecret = { type: 'card', card: cards.openerOf(card, asking) };
-    await session.unlock(stored, protector, secret, asking.owner, card);
+    const used = { id: card, isIn: () => cards.isIn(card) };
+    await session.unlock(stored, protector, secret, asking.owner, used);
     return;
   }
   await askPassphrase(parts, session, stored, protector, asking);

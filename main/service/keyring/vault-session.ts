@@ -33,6 +33,12 @@ export interface OpenedCompartment {
   readonly cards: ReadonlySet<string>;
 }
 
+/** By which a compartment is opened. */
+export interface UsedCard {
+  readonly id: string;
+  isIn(): boolean;
+}
+
 export interface SessionSurroundings {
   readonly memory: SecretMemory;
   readonly enrolled: EnrolledVaults;
@@ -105,48 +111,64 @@ export class VaultSession {
    * Opens a compartment with a protector's secret, which stays the caller's. False: the rule is "all", and further
    * protectors are needed. Throws VaultError.
    */
-  unlock(
+  async unlock(
     stored: StoredCompartment,
     protector: Protector,
     secret: ProtectorSecret,
     owner: number,
-    card?: string,
+    card?: UsedCard,
   ): Promise<boolean> {
+    const { memory } = this.#surroundings;
+    this.#checkPresent(stored);
+    const place = { vaultId: Buffer.from(this.id, 'hex'), compartmentId: stored.id };
+    // Not in turn: somebody may be typing, and a medium that is taken out meanwhile must be noticed.
+    const share = await openShare(memory, place, protector, secret);
     return this.#inTurn(async () => {
-      const { memory } = this.#surroundings;
-      const content = this.#usable();
-      const compartment = idText(stored.id);
-      const present = content.compartments.find((candidate) => idText(candidate.id) === compartment);
-      if (present?.encoded !== stored.encoded) throw new VaultError('changed', 'The vault has just changed.');
-      const { vaultId } = identityOf(content);
-      const share = await openShare(memory, { vaultId, compartmentId: stored.id }, protector, secret);
-      if (this.#content !== content) {
-        memory.free(share);
-        throw new VaultError('missing', 'The vault went away while it was opened.');
-      }
-      const given = this.#partial.get(compartment) ?? new Map();
-      this.#partial.set(compartment, given);
-      const former = given.get(idText(protector.id));
-      if (former !== undefined) memory.free(former.share);
-      given.set(idText(protector.id), { share, card });
-      if (stored.rule === 'all' && given.size < stored.protectors.length) return false;
-      const shares = new Map([...given].map(([id, { share: each }]) => [id, each]));
       try {
-        const opened = await OpenCompartment.open(memory, identityOf(content), stored, shares);
-        if (this.#content !== content) {
-          opened.close();
-          throw new VaultError('missing', 'The vault went away while it was opened.');
-        }
-        this.#open.get(compartment)?.compartment.close();
-        const cards = new Set([...given.values()].flatMap(({ card: used }) => used ?? []));
-        this.#open.set(compartment, { compartment: opened, owner, cards });
-      } finally {
-        this.#forgetPartial(compartment);
+        this.#checkPresent(stored);
+        if (card?.isIn() === false) throw new VaultError('locked', 'The card was taken out meanwhile.');
+      } catch (error) {
+        memory.free(share);
+        throw error;
       }
-      this.#remember();
-      this.#surroundings.changed(this);
-      return true;
+      return this.#give(stored, protector, { share, card: card?.id }, owner);
     });
+  }
+
+  /** Opens as soon as all that is needed was given. */
+  async #give(
+    stored: StoredCompartment,
+    protector: Protector,
+    gift: { share: Uint8Array; card: string | undefined },
+    owner: number,
+  ): Promise<boolean> {
+    const { memory } = this.#surroundings;
+    const compartment = idText(stored.id);
+    const given = this.#partial.get(compartment) ?? new Map();
+    this.#partial.set(compartment, given);
+    const former = given.get(idText(protector.id));
+    if (former !== undefined) memory.free(former.share);
+    given.set(idText(protector.id), gift);
+    if (stored.rule === 'all' && given.size < stored.protectors.length) return false;
+    const shares = new Map([...given].map(([id, { share }]) => [id, share]));
+    try {
+      const opened = await OpenCompartment.open(memory, identityOf(this.#usable()), stored, shares);
+      this.#open.get(compartment)?.compartment.close();
+      const cards = new Set([...given.values()].flatMap(({ card }) => card ?? []));
+      this.#open.set(compartment, { compartment: opened, owner, cards });
+    } finally {
+      this.#forgetPartial(compartment);
+    }
+    this.#remember();
+    this.#surroundings.changed(this);
+    return true;
+  }
+
+  /** The compartment is in the file as it was when somebody began to open it. */
+  #checkPresent(stored: StoredCompartment): void {
+    const present = this.#usable().compartments.find(({ id }) => idText(id) === idText(stored.id));
+    if (present !== undefined && Buffer.compare(present.encoded, stored.encoded) === 0) return;
+    throw new VaultError('changed', 'The vault has just changed.');
   }
 
   /** Closes what `which` says, wipes it, and forgets what was given towards opening. */
@@ -162,19 +184,32 @@ export class VaultSession {
     if (closed) this.#surroundings.changed(this);
   }
 
-  /** Changes an open compartment and writes the vault. Where that fails it is as it was. Throws VaultError. */
+  /** Changes an open compartment and writes the vault. Where that fails it stays as it was. Throws VaultError. */
   edit(compartment: string, change: (compartment: OpenCompartment) => Promise<void> | void): Promise<void> {
     return this.#inTurn(async () => {
       const opened = this.#open.get(compartment);
       if (opened === undefined) throw new VaultError('locked', 'The compartment is locked.');
+      const stored = this.#usable().compartments.find(({ id }) => idText(id) === compartment);
+      if (stored === undefined) throw new VaultError('changed', 'The vault has just changed.');
+      const changed = await opened.compartment.reopen(stored);
       try {
-        await change(opened.compartment);
-        await this.#write({ write: [opened.compartment] });
+        await change(changed);
+        if (this.#open.get(compartment) !== opened) {
+          throw new VaultError('locked', 'The compartment was locked meanwhile.');
+        }
+        await this.#write({ write: [changed] });
       } catch (error) {
-        await this.#takeBack(compartment, opened);
+        changed.close();
         throw error;
       }
-      if (this.#open.get(compartment) === opened) this.#surroundings.changed(this);
+      if (this.#open.get(compartment) !== opened) {
+        changed.close();
+        return;
+      }
+      this.#open.set(compartment, { ...opened, compartment: changed });
+      opened.compartment.close();
+      this.#remember();
+      this.#surroundings.changed(this);
     });
   }
 
@@ -303,22 +338,6 @@ export class VaultSession {
     this.#content = written.content;
     this.#bytes = written.bytes;
     this.#surroundings.enrolled.put(withContent(this.enrolled, written.content));
-    this.#remember();
-  }
-
-  /** A change that could not be written is forgotten: the compartment is opened anew from the file, or locked. */
-  async #takeBack(id: string, opened: OpenedCompartment): Promise<void> {
-    const stored = this.#content?.compartments.find((compartment) => idText(compartment.id) === id);
-    try {
-      const again = stored && (await opened.compartment.reopen(stored));
-      if (this.#open.get(id) !== opened) again?.close();
-      else if (again) this.#open.set(id, { ...opened, compartment: again });
-      else this.#open.delete(id);
-    } catch {
-      this.#open.delete(id);
-    }
-    opened.compartment.close();
-    this.#surroundings.changed(this);
   }
 
   /** The names of what is open: later, while it is locked, they tell what would have to be opened. */

@@ -35,13 +35,13 @@ export function cardHandlers({
       return {};
     },
     'card.setup': (parameters, { uid }, { managementKey }) => setup.setup(parameters, uid, managementKey),
-    'card.put-certificate': (parameters, _caller, { certificate, managementKey }) =>
-      setup.putCertificate(parameters, certificate, managementKey),
-    'card.store': async ({ card, profile }, _caller, { managementKey }) => ({
-      bytes: await setup.store(card, profiles.load(profile), profiles.text(profile), managementKey),
+    'card.put-certificate': (parameters, { uid }, { certificate, managementKey }) =>
+      setup.putCertificate(parameters, uid, certificate, managementKey),
+    'card.store': async ({ card, profile }, { uid }, { managementKey }) => ({
+      bytes: await setup.store(card, uid, profiles.load(profile), profiles.text(profile), managementKey),
     }),
-    'card.erase': async ({ card }, _caller, { managementKey }) => {
-      await setup.erase(card, managementKey);
+    'card.erase': async ({ card }, { uid }, { managementKey }) => {
+      await setup.erase(card, uid, managementKey);
       return {};
     },
   };

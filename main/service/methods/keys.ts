@@ -3,12 +3,12 @@ import { X509Certificate } from 'node:crypto';
 import { ControlError } from '../../control/failure.ts';
 import type { keyMethods } from '../../control/key-methods.ts';
 import type { Caller, ServiceMethods } from '../../control/service-api.ts';
-import type { KeySummary, VaultSummary } from '../../control/vault-values.ts';
 import { CredentialError } from '../../keys/credentials/credential-error.ts';
 import type { CredentialStore } from '../../keys/credentials/store.ts';
 import { type EntryKind, entryKinds } from '../../keys/vault/entries.ts';
 import { idText } from '../../keys/vault/record.ts';
 import { VaultError } from '../../keys/vault/vault-error.ts';
+import { told } from '../cards/card-problem.ts';
 import { InvalidFileError } from '../configuration/problem.ts';
 import { checkedValue } from '../keyring/entry-values.ts';
 import type { Keyring } from '../keyring/keyring.ts';
@@ -24,7 +24,7 @@ import {
 } from '../keyring/vault-management.ts';
 import type { VaultSession } from '../keyring/vault-session.ts';
 import type { Profile } from '../profile/contract.ts';
-import { uses } from './secrets.ts';
+import { isOwn, keySummaries, vaultSummaries } from './vault-summaries.ts';
 
 type KeyMethods = Pick<ServiceMethods, keyof typeof keyMethods>;
 
@@ -49,15 +49,12 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       requireForSystem(caller, compartment.protectors, 'vault.create');
       const { protectors, discard } = secrets.protectors(compartment.protectors);
       return await toldOf(name, async () => {
-        try {
-          const of = { name, ...place, owner: caller.uid };
-          const session = await createEnrolled(keyring, of, { ...compartment, protectors });
-          if (makeDefault && caller.administrator) keyring.enrolled.setDefault(session.id);
-          return { vault: session.id };
-        } catch (error) {
-          discard();
-          throw error;
-        }
+        const of = { name, ...place, owner: caller.uid };
+        const session = await undoing(discard, () =>
+          createEnrolled(keyring, of, { ...compartment, protectors }),
+        );
+        if (makeDefault && caller.administrator) keyring.enrolled.setDefault(session.id);
+        return { vault: session.id };
       });
     } finally {
       secrets.wipe();
@@ -88,7 +85,7 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       }
     },
     'vault.close': ({ vault }, caller) => {
-      const session = find(keyring, vault);
+      const session = findOwn(keyring, vault, caller, 'vault.close');
       const foreign = session.opened.find(({ owner }) => owner !== caller.uid);
       if (foreign !== undefined && !caller.administrator) refuse('vault.close', foreign.owner);
       session.lock();
@@ -175,8 +172,10 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       const secrets = new LockedSecrets(keyring, given);
       try {
         requireForSystem(caller, compartment.protectors, 'keys.add-compartment');
-        const { protectors } = secrets.protectors(compartment.protectors);
-        await toldOf(vault, () => session.addCompartment({ ...compartment, protectors }, caller.uid));
+        const { protectors, discard } = secrets.protectors(compartment.protectors);
+        await undoing(discard, () =>
+          toldOf(vault, () => session.addCompartment({ ...compartment, protectors }, caller.uid)),
+        );
         return {};
       } finally {
         secrets.wipe();
@@ -186,15 +185,19 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       const secrets = new LockedSecrets(keyring, given);
       try {
         requireForSystem(caller, [protector], 'keys.add-protector');
-        const [from] = secrets.protectors([protector]).protectors;
+        const { protectors, discard } = secrets.protectors([protector]);
+        const [from] = protectors;
         let id = new Uint8Array();
-        await edit(keyring, vault, compartment, caller, 'keys.add-protector', async (opened) => {
-          id = Uint8Array.from(
-            replaces === undefined
-              ? await opened.addProtector(from!)
-              : await opened.replaceProtector(Buffer.from(replaces, 'hex'), from!),
-          );
-        });
+        await undoing(discard, () =>
+          edit(keyring, vault, compartment, caller, 'keys.add-protector', async (opened) => {
+            id = Uint8Array.from(
+              replaces === undefined
+                ? await opened.addProtector(from!)
+                : await opened.replaceProtector(Buffer.from(replaces, 'hex'), from!),
+            );
+          }),
+        );
+        if (replaces !== undefined) keyring.unlocking.systemKeys.forget(replaces);
         return { id: idText(id) };
       } finally {
         secrets.wipe();
@@ -204,9 +207,21 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
       await edit(keyring, vault, compartment, caller, 'keys.remove-protector', (opened) =>
         opened.removeProtector(Buffer.from(id, 'hex')),
       );
+      // Where it was one of the system's, nothing is left that opens an older copy.
+      keyring.unlocking.systemKeys.forget(id);
       return {};
     },
   };
+}
+
+/** Takes back what was made for it where it fails. */
+async function undoing<Result>(discard: () => void, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    discard();
+    throw error;
+  }
 }
 
 function certificatePem(keyring: Keyring, name: string, owner: number): string {
@@ -222,69 +237,6 @@ function certificatePem(keyring: Keyring, name: string, owner: number): string {
   const found = chain.length > 0 ? chain : read(() => keyring.authorities([name], owner));
   if (found.length === 0) throw new ControlError({ code: 'secret-not-found', name });
   return found.map((der) => new X509Certificate(der).toString()).join('');
-}
-
-/** Those that the caller may see: his own, everybody's, and for administrators all. */
-export function vaultSummaries(
-  keyring: Keyring,
-  caller: { uid: number; administrator: boolean },
-): VaultSummary[] {
-  return keyring.sessions
-    .filter((session) => isOwn(session, caller))
-    .map((session): VaultSummary => {
-      const { enrolled, content, problem, path } = session;
-      return {
-        id: session.id,
-        name: session.name,
-        owner: enrolled.owner,
-        default: keyring.enrolled.defaultVault === session.id,
-        removable: enrolled.place.type === 'medium',
-        present: content !== undefined,
-        ...(path !== undefined && { path }),
-        ...(content !== undefined && { generation: content.generation }),
-        ...(problem !== undefined && { problem: { problem: problem.problem, detail: problem.message } }),
-        wanted: keyring.isWanted(session),
-        compartments: (content?.compartments ?? []).map(({ id, name, kind, rule, protectors }) => {
-          const opened = session.isOpen(idText(id));
-          return {
-            name,
-            kind,
-            rule,
-            open: opened !== undefined,
-            ...(opened !== undefined && { openedBy: opened.owner }),
-            protectors: protectors.map((each) => ({
-              id: idText(each.id),
-              type: each.type,
-              label: each.label,
-            })),
-          };
-        }),
-      };
-    });
-}
-
-function keySummaries(keyring: Keyring, caller: Caller, profiles: readonly Profile[]): KeySummary[] {
-  return keyring.sessions
-    .filter((session) => isOwn(session, caller))
-    .flatMap((session) =>
-      Object.entries(session.enrolled.compartments).flatMap(([id, { name: compartment, entries = [] }]) => {
-        const opened = session.isOpen(id);
-        return entries.map((text): KeySummary => {
-          const kind = text.slice(0, text.indexOf('/')) as KeySummary['kind'];
-          const name = text.slice(text.indexOf('/') + 1);
-          const entry = opened?.compartment.find(kind, name);
-          return {
-            kind,
-            name,
-            vault: session.name,
-            compartment,
-            open: opened !== undefined,
-            ...(entry && { owner: entry.owner, storedAt: entry.storedAtMilliseconds }),
-            usedBy: profiles.filter((profile) => uses(profile, kind, name)).map((profile) => profile.name),
-          };
-        });
-      }),
-    );
 }
 
 async function open(
@@ -308,7 +260,7 @@ async function open(
     try {
       if (opening === undefined) {
         const asking = { owner: caller.uid, vault: session.name };
-        await unlockByAsking(keyring.unlocking, session, stored, asking);
+        await told(() => unlockByAsking(keyring.unlocking, session, stored, asking));
       } else {
         const fitting = stored.protectors.filter(
           ({ id, type }) => opening.types.includes(type) && (protector ?? idText(id)) === idText(id),
@@ -410,13 +362,6 @@ function findOwn(keyring: Keyring, name: string, caller: Caller, method: string)
   const session = find(keyring, name);
   if (!isOwn(session, caller)) refuse(method, session.enrolled.owner);
   return session;
-}
-
-function isOwn(
-  { enrolled }: VaultSession,
-  { uid, administrator }: { uid: number; administrator: boolean },
-): boolean {
-  return administrator || enrolled.owner === uid || enrolled.owner === 0;
 }
 
 function theDefault(keyring: Keyring): VaultSession {

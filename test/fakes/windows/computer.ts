@@ -84,11 +84,17 @@ export class WindowsComputer {
     await this.#wine(['winecfg', '-v', 'win10']);
   }
 
-  /** Builds a library from a source beside this file; returns its path in this file system. */
-  buildLibrary(source: string, output: string, ...libraries: readonly string[]): string {
+  /** Builds a library from sources beside this file; returns its path in this file system. */
+  buildLibrary(sources: readonly string[], output: string, ...libraries: readonly string[]): string {
     const path = join(this.folder, output);
     const flags = ['-shared', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror'];
-    execFileSync(compiler, [...flags, '-o', path, join(import.meta.dirname, source), ...libraries]);
+    execFileSync(compiler, [
+      ...flags,
+      '-o',
+      path,
+      ...sources.map((each) => join(import.meta.dirname, each)),
+      ...libraries,
+    ]);
     return path;
   }
 

@@ -143,6 +143,7 @@ export class KeyringWorld implements Disposable {
       this.asked.push(prompt);
       const text = this.answer(prompt);
       queueMicrotask(() => {
+        if (!this.prompts.all.some(({ id }) => id === prompt.id)) return;
         if (text === undefined) this.prompts.cancel({ uid: prompt.owner, administrator: false }, prompt.id);
         else this.prompts.answer(prompt.owner, prompt.id, { confirmLastTry: true }, Buffer.from(text));
       });

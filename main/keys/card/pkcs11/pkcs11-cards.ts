@@ -259,13 +259,13 @@ export class Pkcs11Cards implements Cards {
   }
 
   async publicKey(card: string, purpose: KeyPurpose): Promise<Uint8Array | undefined> {
-    const { module, slot, card: known } = this.#find(card);
-    const own = this.#made.get(`${card} ${purpose}`) ?? known.keys.find((key) => key.purpose === purpose);
-    if (own !== undefined) return own.publicKey;
+    const { module, slot, token } = this.#find(card);
     const request = { type: 'public-key', label: labelOf(purpose), slot } as const;
-    const found = await module.process.request(request, [], deadline.read, readNewKey);
-    if (found !== undefined) this.#made.set(`${card} ${purpose}`, found);
-    return found?.publicKey;
+    // What SealNIC made goes before what has a certificate already: its own may be on its way.
+    const made = await module.process.request(request, [], deadline.read, readNewKey);
+    if (made === undefined) return token.keys.find((key) => key.purpose === purpose)?.publicKey;
+    if (!token.keys.some(({ key }) => key === made.key)) this.#made.set(`${card} ${purpose}`, made);
+    return made.publicKey;
   }
 
   async writeCertificate(

@@ -9,7 +9,7 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { CardError, type CardEvent, type CardPin } from '../../../../main/keys/card/contract.ts';
 import { Pkcs11Cards } from '../../../../main/keys/card/pkcs11/pkcs11-cards.ts';
@@ -103,6 +103,18 @@ describe('a PKCS#11 token', { skip: cannotRunSoftHsm }, () => {
         .filter((each) => each !== ''),
       [`SOFTHSM2_CONF=${token.environment.SOFTHSM2_CONF}`],
     );
+  });
+
+  test('its process has the one socket, and none of our files', () => {
+    const folder = `/proc/${cards.processes[0]}/fd`;
+    const open = readdirSync(folder).map(
+      (name) => [Number(name), readlinkSync(`${folder}/${name}`)] as const,
+    );
+    for (const [descriptor, target] of open) {
+      if (descriptor < 3) assert.equal(target, '/dev/null');
+      else if (descriptor === 3) assert.match(target, /^socket:/);
+      else assert.match(target, /^(pipe:|anon_inode:|\/dev\/null$|\/tmp\/sealnic-softhsm-)/);
+    }
   });
 
   test('is seen with its keys under what they serve for', () => {
@@ -241,6 +253,17 @@ describe('a PKCS#11 token', { skip: cannotRunSoftHsm }, () => {
     await cards.verifyPin(id(), pinOf());
   });
 
+  test('a PIN is in the memory of its process only while it is used', async () => {
+    const pin = '7391048265';
+    const pid = cards.processes[0]!;
+    await cards.changePin(id(), pinOf(), secret(pin));
+    await cards.verifyPin(id(), pinOf(pin));
+    await cards.sign(id(), 'authentication', { kind: 'ecdsa', hash: 'sha384' }, data, { pin: pinOf(pin) });
+    assert.ok(countInMemory(pid, Buffer.from(softHsmModule)) > 0, 'the search finds what is there');
+    assert.equal(countInMemory(pid, Buffer.from(pin)), 0);
+    await cards.changePin(id(), pinOf(pin), secret(tokenPin));
+  });
+
   for (const [what, signal] of [
     ['dies', 'SIGKILL'],
     // Until the next look at its slots gets no answer in time.
@@ -276,3 +299,22 @@ describe('a PKCS#11 token', { skip: cannotRunSoftHsm }, () => {
     });
   }
 });
+
+/** How often the bytes are found in what that process has mapped to write. */
+function countInMemory(pid: number, wanted: Buffer): number {
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  let count = 0;
+  for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+    const [, from = '', to = '', rights = ''] = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(line) ?? [];
+    if (!rights.startsWith('rw')) continue;
+    const bytes = Buffer.alloc(Number.parseInt(to, 16) - Number.parseInt(from, 16));
+    try {
+      readSync(memory, bytes, 0, bytes.length, Number.parseInt(from, 16));
+    } catch {
+      continue;
+    }
+    for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) count += 1;
+  }
+  closeSync(memory);
+  return count;
+}
