@@ -59,8 +59,8 @@ export function canUnwrap({ keys }: CardStatus): boolean {
 /** The same form with another kind: what does not fit to a card any more goes. */
 export function withKind(form: CompartmentForm, kind: CompartmentForm['kind']): CompartmentForm {
   if (kind === 'ordinary') return { ...form, kind };
-  const types = form.types.filter((type) => type !== 'keychain' && type !== 'system');
-  return { ...form, kind, types: types.includes('card') ? types : [...types, 'card'] };
+  const kept = form.types.filter((type) => type !== 'keychain' && type !== 'system');
+  return withType({ ...form, kind, types: kept }, 'card', true);
 }
 
 export function withType(form: CompartmentForm, type: ProtectorType, on: boolean): CompartmentForm {

@@ -5,7 +5,10 @@ export interface ProfileForm {
   readonly name: string;
   /** With "eap": the name that goes with the password. */
   readonly identity: string;
-  readonly method: 'psk' | 'certificate' | 'eap';
+  readonly method: 'psk' | 'certificate' | 'eap' | 'card';
+  /** With "card": which of its keys, and whose certificate; empty: any. */
+  readonly cardSlot: '9a' | '9c';
+  readonly cardSubject: string;
   /** Names in the store; chosen, or those under which new files will be stored. */
   readonly certificate: string;
   readonly authority: string;
@@ -21,6 +24,8 @@ export const emptyProfileForm: ProfileForm = {
   name: '',
   identity: '',
   method: 'psk',
+  cardSlot: '9a',
+  cardSubject: '',
   certificate: '',
   authority: '',
   protect: 'gateway',
@@ -108,6 +113,10 @@ export function tomlOf(form: ProfileForm): string {
       `secret = ${quoted(secretNameOf(form))}`,
       `authorities = [${quoted(form.authority)}]`,
     );
+  } else if (form.method === 'card') {
+    if (form.cardSlot !== '9a') lines.push(`slot = ${quoted(form.cardSlot)}`);
+    if (form.cardSubject !== '') lines.push(`subject = ${quoted(form.cardSubject)}`);
+    lines.push(`authorities = [${quoted(form.authority)}]`);
   } else {
     lines.push(`certificate = ${quoted(form.certificate)}`, `authorities = [${quoted(form.authority)}]`);
   }

@@ -16,6 +16,7 @@ import {
 } from '../logic/profile-form.ts';
 import { useInvoke } from '../state/hooks.ts';
 import { useWords } from '../state/words.ts';
+import { CardFields } from './card-fields.tsx';
 import {
   AuthorityFields,
   CertificateFields,
@@ -60,8 +61,12 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
 
   const storeSecrets = async (): Promise<ControlFailure | undefined> => {
     if (complete.method !== 'psk') {
-      const failed = await storeCertificates(invoke, complete, files);
-      if (failed !== undefined || complete.method === 'certificate' || secret === '') return failed;
+      const failed = await storeCertificates(
+        invoke,
+        complete,
+        complete.method === 'certificate' ? files : { authority: files.authority },
+      );
+      if (failed !== undefined || complete.method !== 'eap' || secret === '') return failed;
     }
     const bytes = new TextEncoder().encode(secret);
     const name = secretNameOf(complete);
@@ -125,6 +130,7 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
             { value: 'psk', label: say('profiles.method.psk') },
             { value: 'certificate', label: say('profiles.method.certificate') },
             { value: 'eap', label: say('profiles.method.eap') },
+            { value: 'card', label: say('profiles.method.card') },
           ]}
           onChoice={(method) => change({ method })}
         />
@@ -162,6 +168,18 @@ export function ProfileFormDialog({ taken, onClose, onDone }: FormProperties) {
               value={secret}
               onText={setSecret}
             />
+            <AuthorityFields
+              form={complete}
+              files={files}
+              problemAt={problemAt}
+              onChange={change}
+              onFiles={setFiles}
+            />
+          </>
+        )}
+        {form.method === 'card' && (
+          <>
+            <CardFields form={form} onChange={change} />
             <AuthorityFields
               form={complete}
               files={files}

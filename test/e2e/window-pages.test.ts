@@ -278,6 +278,36 @@ describe('the window', { skip: missing }, () => {
     await browser.page.locator('[role=tab][aria-selected=true]', { hasText: 'laboratory-tokyo2' }).waitFor();
   });
 
+  test('a vault by the form: what was typed and the recovery code are wiped where they crossed', async () => {
+    await open({ scenario: 'keys' });
+    await button('Keys').click();
+    await button('Create a vault').click();
+    const dialog = browser.page.getByRole('dialog');
+    await dialog.getByLabel('Name of the vault').fill('Spare');
+    await dialog.getByLabel('Recovery code').check();
+    await dialog.getByLabel('Only with a smart card').check();
+    assert.equal(await dialog.getByLabel('Keychain of your account').isDisabled(), true);
+    await dialog.getByText('an unlocked keychain would undo a pulled card').waitFor();
+    await dialog.getByLabel('Passphrase', { exact: true }).last().fill('correct horse');
+    await dialog.getByLabel('Once more').fill('correct horse');
+    await dialog.getByRole('button', { name: 'Create a vault' }).click();
+    await dialog.locator('.recovery-code').waitFor();
+    const [made] = await askedFor('vault.make');
+    const { compartment } = made!.parameters as {
+      compartment: { kind: string; protectors: { type: string }[] };
+    };
+    assert.equal(compartment.kind, 'card');
+    assert.deepEqual(
+      compartment.protectors.map(({ type }) => type),
+      ['passphrase', 'card', 'recovery'],
+    );
+    const typed = await browser.page.evaluate(
+      '[...window.sealnic.asked.find(({ name }) => name === "vault.make").parameters.passphrase]',
+    );
+    assert.deepEqual(new Set(typed as number[]), new Set([0]));
+    assert.equal((typed as number[]).length, 'correct horse'.length);
+  });
+
   test('deleting an SA is confirmed first, by keyboard alone', async () => {
     await open({ scenario: 'connected' });
     await button('Associations').focus();

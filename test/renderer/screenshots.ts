@@ -257,7 +257,7 @@ export const shots: readonly Shot[] = [
       await press(page, '.page-header .button-primary');
       await page.locator('dialog input').first().fill('vpn.example.org');
       await press(page, 'dialog input[type=radio]', 1);
-      await press(page, 'dialog input[type=radio]', 5);
+      await press(page, 'dialog input[type=radio]', 6);
     },
   },
   {
@@ -269,6 +269,16 @@ export const shots: readonly Shot[] = [
       await page.locator('dialog input').first().fill('vpn.example.org');
       await press(page, 'dialog input[type=radio]', 2);
       await press(page, 'dialog .button-primary');
+    },
+  },
+  {
+    name: 'profiles-card',
+    scenario: 'keys',
+    go: async (page) => {
+      await go(page, 'profiles');
+      await press(page, '.page-header .button-primary');
+      await press(page, 'dialog input[type=radio]', 3);
+      await page.waitForSelector('dialog select option:nth-child(2)', { state: 'attached' });
     },
   },
   {

@@ -42,7 +42,7 @@ test('a compartment for the card alone takes neither keychain nor system, and sa
   );
   assert.deepEqual(reasons, [undefined, 'card-keychain', undefined, undefined, 'card-system']);
   const changed = withKind({ ...filled, types: ['keychain', 'recovery', 'system'] }, 'card');
-  assert.deepEqual(changed.types, ['recovery', 'card']);
+  assert.deepEqual(changed.types, ['card', 'recovery']);
   assert.equal(checkCompartment({ ...changed, types: ['recovery'] }, []).types, 'card-needed');
 });
 

@@ -43,6 +43,19 @@ test('a certificate and some networks', () => {
   });
 });
 
+test('a card: any, or one certificate of it', () => {
+  const form: ProfileForm = { ...filled, method: 'card', authority: 'company' };
+  assert.deepEqual(checkProfile(form, false, []), {});
+  const { authentication } = parseProfile(tomlOf(form), 'office');
+  assert.equal(authentication.method, 'card');
+  assert.doesNotMatch(tomlOf(form), /subject|slot|secret/);
+  const chosen = tomlOf({ ...form, cardSlot: '9c', cardSubject: 'CN=alice, O=Example "East"' });
+  const profile = parseProfile(chosen, 'office').authentication;
+  assert.equal(profile.method === 'card' && profile.slot, '9c');
+  assert.match(chosen, /subject = "CN=alice, O=Example \\"East\\""/);
+  assert.deepEqual(checkProfile({ ...form, authority: '' }, false, []), { authority: 'authority-needed' });
+});
+
 test('name and password, whether it is stored or asked for', () => {
   const form: ProfileForm = { ...filled, method: 'eap', identity: 'OFFICE\\alice ', authority: 'company' };
   assert.deepEqual(checkProfile(form, false, []), {});
