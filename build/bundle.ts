@@ -1,10 +1,21 @@
 // Bundles the service, the command and the tray app into dist/, for packaging; `bundleTray` alone for `npm start`.
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { buildRenderer } from './renderer.ts';
 
 const projectRoot = join(import.meta.dirname, '..');
+const manifestPath = join(projectRoot, 'package.json');
+const ownVersion: string = JSON.parse(readFileSync(manifestPath, 'utf8')).version;
 
 const common = {
   absWorkingDir: projectRoot,
@@ -17,9 +28,13 @@ const common = {
 
 /**
  * The service, its threads and the command, for the Node 24 that goes with them. koffi stays outside: it finds its
- * binaries by its own place. `output`: the directory, dist/ by default. Resolves to the files that went in.
+ * binaries by its own place. `output`: the directory, dist/ by default. `version`: what it says that it is. Resolves to
+ * the files that went in.
  */
-export async function bundleService(output = join(projectRoot, 'dist')): Promise<readonly string[]> {
+export async function bundleService(
+  output = join(projectRoot, 'dist'),
+  version = ownVersion,
+): Promise<readonly string[]> {
   const { metafile } = await build({
     ...common,
     entryPoints: {
@@ -34,6 +49,7 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
     format: 'esm',
     target: 'node24',
     external: ['koffi', 'keytar'],
+    plugins: [withVersion(version)],
     metafile: true,
   });
   const packetModule = join(projectRoot, 'dist', 'packet.wasm');
@@ -45,7 +61,10 @@ export async function bundleService(output = join(projectRoot, 'dist')): Promise
  * The tray app as a directory that Electron starts. Its own Node runs no TypeScript, hence the bundle. The window's
  * pages are those of dist/renderer, which npm's commands build anew when their sources are newer.
  */
-export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Promise<string> {
+export async function bundleTray(
+  output = join(projectRoot, 'dist', 'tray'),
+  version = ownVersion,
+): Promise<string> {
   rmSync(output, { recursive: true, force: true });
   mkdirSync(join(output, 'icons'), { recursive: true });
   await build({
@@ -63,18 +82,31 @@ export async function bundleTray(output = join(projectRoot, 'dist', 'tray')): Pr
       ]),
     ),
     external: ['electron', 'keytar'],
+    plugins: [withVersion(version)],
   });
   addKeytar(output);
   const pages = join(projectRoot, 'dist', 'renderer');
   if (!existsSync(join(pages, 'index.html'))) await buildRenderer(pages);
   cpSync(pages, join(output, 'renderer'), { recursive: true });
-  const manifest = { name: 'sealnic', productName: 'SealNIC', version: '0.1.0', main: 'main.cjs' };
+  const manifest = { name: 'sealnic', productName: 'SealNIC', version, main: 'main.cjs' };
   writeFileSync(join(output, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   const icons = join(projectRoot, 'resources', 'tray');
   for (const icon of readdirSync(icons).filter((name) => name.endsWith('.png'))) {
     copyFileSync(join(icons, icon), join(output, 'icons', icon));
   }
   return output;
+}
+
+/** In place of package.json, of which nothing else belongs in a bundle. */
+function withVersion(version: string): Plugin {
+  return {
+    name: 'version',
+    setup({ onLoad }) {
+      onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) =>
+        path === manifestPath ? { contents: JSON.stringify({ version }), loader: 'json' } : undefined,
+      );
+    },
+  };
 }
 
 /** Of this computer's platform: it finds its binary by its own place. A package has that of its own. */

@@ -42,7 +42,7 @@ export const rooms: readonly Room[] = [
   },
   {
     path: 'main/control/',
-    values: ['native/', 'resources/translations/'],
+    values: ['native/', 'resources/translations/', 'package.json'],
     types: [],
     packages: ['zod', 'json-rpc-2.0'],
     node: ['*'],

@@ -1,5 +1,6 @@
 // Runs test files by node:test, prints its spec report, and in CI treats a skipped test as a failed one.
-import { globSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -24,6 +25,10 @@ export async function runTests(
     console.error('No test files were found.');
     return false;
   }
+  // What is expensive to make and serves several test files (test/package/shared-folder.ts).
+  const shared = mkdtempSync(join(tmpdir(), 'sealnic-test-run-'));
+  chmodSync(shared, 0o755);
+  process.env.SEALNIC_TEST_RUN = shared;
   const events = run({
     files: files.map((path) => join(projectRoot, path)),
     cwd: projectRoot,
@@ -42,6 +47,7 @@ export async function runTests(
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
   await finished(report, { writable: false });
+  rmSync(shared, { recursive: true, force: true });
   return !failed && !skippedInCi(skipped);
 }
 

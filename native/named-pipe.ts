@@ -71,7 +71,8 @@ const accessList = 4;
 const revision = 1;
 
 /**
- * Makes the first instance of a byte pipe ("\\.\pipe\…") that only this computer can open, with who may in SDDL.
+ * Makes the first instance of a byte pipe ("\\.\pipe\…") that only this computer can open, with who may in SDDL. Who
+ * is given GW may make instances of it too and answer in our place: 0x12019b is reading and writing without that.
  * Returns its handle. Throws WindowsCallError: 5 where another process has made a pipe of that name already, 87 or
  * 1336 where the text is no descriptor.
  */

@@ -8,7 +8,7 @@ import type { Target } from './target.ts';
 
 /** Makes the folder anew. */
 export async function makeApplicationFolder(target: Target, folder: string, version: string): Promise<void> {
-  await bundleTray(folder);
+  await bundleTray(folder, version);
   rmSync(join(folder, 'node_modules'), { recursive: true });
   addKeytar(target, join(folder, 'node_modules'));
   copyFileSync(join(projectRoot, 'LICENSE'), join(folder, 'LICENSE'));
@@ -20,7 +20,7 @@ export async function makeApplicationFolder(target: Target, folder: string, vers
   const dependencies = { keytar: keytar.version };
   writeFileSync(
     path,
-    `${JSON.stringify({ ...manifest, version, description, license, homepage, author, dependencies }, undefined, 2)}\n`,
+    `${JSON.stringify({ ...manifest, description, license, homepage, author, dependencies }, undefined, 2)}\n`,
   );
 }
 

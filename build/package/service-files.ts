@@ -33,7 +33,7 @@ export async function makeServiceFolder(target: Target, folder: string, version:
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const node = nodeBinaryFor(target);
-  const inputs = await bundleService(join(folder, 'dist'));
+  const inputs = await bundleService(join(folder, 'dist'), version);
   if (!existsSync(join(folder, 'dist', 'service', 'packet.wasm'))) throw new Error('packet.wasm is missing');
   write(folder, 'package.json', manifestText(version));
   const program = target.platform === 'win32' ? 'node.exe' : 'node';

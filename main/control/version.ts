@@ -1,2 +1,4 @@
-// The product's version, for both sides. A test compares it with package.json.
-export const productVersion = '0.1.0';
+// The product's version, for both sides: that of package.json, or what a package was built as.
+import manifest from '../../package.json' with { type: 'json' };
+
+export const productVersion: string = manifest.version;

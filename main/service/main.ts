@@ -9,6 +9,7 @@ import { exitCodes } from '../control/failure.ts';
 import type { Message } from '../control/messages.ts';
 import { parseServiceOptions, ServiceOptionError, type ServiceOptions } from '../control/service-options.ts';
 import type { Finding } from '../control/values.ts';
+import { productVersion } from '../control/version.ts';
 import type { IpAddress } from '../engine/packet/address.ts';
 import type { AssociationId } from '../engine/sa/parameters.ts';
 import { forbidDumps } from '../host/dumps/index.ts';
@@ -46,10 +47,6 @@ import { createServiceApi, type ServiceParts } from './service.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
 import { wallClock } from './wall-clock.ts';
 import { type WantedConnection, WantedConnections } from './wanted.ts';
-
-const version: string = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-).version;
 
 await main();
 
@@ -207,7 +204,7 @@ function compose(
     cardProfiles,
   );
   const parts = {
-    version,
+    version: productVersion,
     startedAt: Date.now(),
     host,
     tunnel,
@@ -292,7 +289,7 @@ async function serve(
   for (const name of [...options.up, ...gateway]) {
     attempt(name, () => connections.up(profiles.load(name), owner, true, profiles.text(name)));
   }
-  log('info', `SealNIC ${version} serves at ${configuration.controlSocket}`);
+  log('info', `SealNIC ${productVersion} serves at ${configuration.controlSocket}`);
 
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());

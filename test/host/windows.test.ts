@@ -153,7 +153,7 @@ describe('Windows', { skip }, () => {
     const ended = await computer.run(pipe, []);
     assert.equal(ended.code, 0, ended.stderr);
     assert.deepEqual(JSON.parse(ended.stdout), {
-      access: 'D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GWGR;;;IU)',
+      access: 'D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;0x12019b;;;IU)',
       wrong: 87,
       isThisProcess: true,
       isUser: true,

@@ -2,10 +2,22 @@
 // that has neither Node nor npm nor this project.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { debianDepends } from '../../build/package/product.ts';
+import { type SharedFolder, sharedFolder } from './shared-folder.ts';
 
 const patienceMilliseconds = 60_000;
 
@@ -19,6 +31,10 @@ const desktopPackages = [
   'pkexec|policykit-1',
   'xvfb',
   'iputils-ping',
+  'mount',
+  'pcscd',
+  'vsmartcard-vpcd',
+  'gnome-keyring',
 ];
 
 export interface Finished {
@@ -34,27 +50,64 @@ export function missingForRoot(): string | undefined {
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 
-/** Makes the root's files in `folder`; `depends` as in a package's control file, "a | b" for alternatives. */
-export function makeDebianRoot(folder: string, depends: readonly string[]): void {
+/**
+ * The root's files, with what our package needs. SEALNIC_TEST_DEBIAN_ROOT: a folder in which they are kept from one run to
+ * the next, for whoever works on this.
+ */
+export function debianRoot(): SharedFolder {
+  const kept = process.env.SEALNIC_TEST_DEBIAN_ROOT;
+  if (kept === undefined) return sharedFolder('debian', makeRoot);
+  const list = `${kept}.packages`;
+  const wanted = [...desktopPackages, ...debianDepends].join('\n');
+  if (!existsSync(list) || readFileSync(list, 'utf8') !== wanted) {
+    rmSync(kept, { recursive: true, force: true });
+    makeRoot(kept);
+    writeFileSync(list, wanted);
+  }
+  return { path: kept, [Symbol.dispose]: () => undefined };
+}
+
+function makeRoot(folder: string): void {
   const release = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'stable';
-  const names = [...desktopPackages, ...depends].map((each) => each.split('|').map((name) => name.trim()));
-  const include = names.map((alternatives) => alternatives.find(isKnown) ?? alternatives.at(-1)!);
-  const words = ['--variant=minbase', '--quiet', `--include=${include.join(',')}`, release, folder];
+  // A root that is thrown away need not survive a power cut, and nobody reads its manuals.
+  const lean = ['force-unsafe-io', 'path-exclude=/usr/share/doc/*', 'path-exclude=/usr/share/man/*'];
+  const words = [
+    ...['--variant=apt', '--quiet', ...lean.map((option) => `--dpkgopt=${option}`)],
+    ...[`--include=${packageNames().join(',')}`, release, folder],
+  ];
   const { status, stderr } = spawnSync('mmdebstrap', words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`mmdebstrap ended with ${status}: ${stderr.slice(-2000)}`);
 }
 
-function isKnown(name: string): boolean {
-  const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' });
-  return /Candidate: (?!\(none\))/.test(stdout);
+/** "a | b", as in a package's control file: the first that this release has. */
+function packageNames(): readonly string[] {
+  const wanted = [...desktopPackages, ...debianDepends].map((each) =>
+    each.split('|').map((name) => name.trim()),
+  );
+  // In one call: apt may read all its lists for each.
+  const { stdout } = spawnSync('apt-cache', ['policy', ...wanted.flat()], { encoding: 'utf8' });
+  const known = new Set(
+    [...stdout.matchAll(/^(\S+):\n.*\n +Candidate: (?!\(none\))/gm)].map(([, name]) => name),
+  );
+  return wanted.map((alternatives) => alternatives.find((name) => known.has(name)) ?? alternatives.at(-1)!);
 }
 
 /** An image with these files, to be mounted read-only. */
-export function makeImage(image: string, folder: string): void {
-  const { stdout } = spawnSync('du', ['-sm', folder], { encoding: 'utf8' });
-  const megabytes = Math.ceil(Number(stdout.split('\t')[0]) * 1.1) + 32;
+export function makeImage(image: string, files: readonly string[]): void {
+  const folder = mkdtempSync(`${image}-`);
+  // Each is large: linked where that can be.
+  for (const file of files) {
+    try {
+      linkSync(file, join(folder, basename(file)));
+    } catch {
+      copyFileSync(file, join(folder, basename(file)));
+    }
+  }
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  const megabytes = Math.ceil((bytes / 1024 ** 2) * 1.1) + 32;
   const words = ['-q', '-t', 'ext4', '-m', '0', '-O', '^has_journal', '-d', folder, image, `${megabytes}M`];
   const { status, stderr } = spawnSync('mke2fs', words, { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
   if (status !== 0) throw new Error(`mke2fs: ${stderr}`);
 }
 
@@ -64,14 +117,14 @@ export class DebianComputer {
   readonly #directory: string;
   readonly #outside: ChildProcess;
 
-  /** Boots; what it changes lies in memory, `root` stays as it is. `image` is mounted read-only at /media. */
-  static async boot(root: string, image: string): Promise<DebianComputer> {
+  /** Boots; what it changes lies in memory, `root` stays as it is. `medium`, an image or a folder, is at /media/cdrom. */
+  static async boot(root: string, medium: string): Promise<DebianComputer> {
     const directory = mkdtempSync(join(tmpdir(), 'sealnic-computer-'));
     const script = join(directory, 'boot');
     writeFileSync(script, bootScript, { mode: 0o755 });
     mkdirSync(join(directory, 'work'));
     const namespaces = ['--pid', '--mount', '--cgroup', '--net', '--uts', '--ipc', '--fork', '--kill-child'];
-    const words = [...namespaces, script, root, join(directory, 'work'), image];
+    const words = [...namespaces, script, root, join(directory, 'work'), medium];
     const outside = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [outside.stdout, outside.stderr]) {
@@ -127,6 +180,18 @@ export class DebianComputer {
     return spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
+  /** As `must`, without keeping this process from other work meanwhile. */
+  async mustWith(input: string, ...words: readonly string[]): Promise<string> {
+    const [program, ...rest] = this.#entering(words);
+    const child = spawn(program!, rest, { stdio: 'pipe' });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part));
+    child.stdin.end(input);
+    const [exitCode] = await once(child, 'close');
+    if (exitCode !== 0) throw new Error(`${words.join(' ')} ended with ${exitCode}: ${output.slice(-2000)}`);
+    return output;
+  }
+
   /** A file there, seen from here. */
   path(inside: string): string {
     return `/proc/${this.pid}/root${inside}`;
@@ -176,14 +241,15 @@ function firstProcess({ pid, exitCode }: ChildProcess): number | undefined {
   return readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'systemd' ? child : undefined;
 }
 
-/** Arguments: the root's files, an empty folder, the image. */
+/** Arguments: the root's files, an empty folder, an image or a folder. Mounts propagate as on a computer. */
 const bootScript = `#!/bin/bash
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$2"
 mkdir "$2"/{upper,work,merged}
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged"
-mount -o loop,ro "$3" "$2/merged/media"
+mkdir "$2/merged/media/cdrom"
+if [ -d "$3" ]; then mount --bind -o ro "$3" "$2/merged/media/cdrom"; else mount -o loop,ro "$3" "$2/merged/media/cdrom"; fi
 cd "$2/merged"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -203,5 +269,6 @@ mkdir before
 pivot_root . before
 umount -l /before
 rmdir /before
+mount --make-rshared /
 exec env -i container=sealnic PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb /lib/systemd/systemd --log-target=console --show-status=false
 `;

@@ -1,16 +1,16 @@
 // The .deb from a read-only medium on a plain Debian: installed, used from the tray by the user at the machine, upgraded
 // with the connection's promise kept, and purged without a trace.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { laptopProfile, officeAddress, secretName } from '../../build/demo/profiles.ts';
-import { debianDepends } from '../../build/package/product.ts';
 import { TrayHost } from '../e2e/status-notifier.ts';
-import { DebianComputer, eventually, makeDebianRoot, makeImage, missingForRoot } from './debian-root.ts';
+import { type DebianComputer, eventually, makeImage, missingForRoot } from './debian-root.ts';
+import { Laptop } from './laptop.ts';
 import { Office } from './office.ts';
-import { makePackages, missingForPackages } from './packaged.ts';
+import { makePackages, missingForPackages, type Packaged } from './packaged.ts';
 
 const limitMilliseconds = 60_000;
 const secret = 'for this test only';
@@ -19,32 +19,18 @@ const skip = missingForPackages() ?? missingForRoot() ?? false;
 
 describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
   const directory = skip === false ? mkdtempSync(join(tmpdir(), 'sealnic-debian-')) : '';
+  const packages: Packaged[] = [];
+  let laptop: Laptop;
   let computer: DebianComputer;
   let office: Office | undefined;
   let host: TrayHost | undefined;
   let untouched: ReturnType<typeof stateOf>;
-  let packages: readonly string[];
 
   before(async () => {
-    packages = makeMedium();
-    // One that was made before saves whoever works on this a minute.
-    const root = process.env.SEALNIC_TEST_DEBIAN_ROOT ?? join(directory, 'root');
-    if (!existsSync(root)) makeDebianRoot(root, debianDepends);
-    computer = await DebianComputer.boot(root, join(directory, 'medium.img'));
-    computer.must('useradd', '--create-home', 'alice');
-    computer.must('useradd', '--create-home', 'bob');
+    laptop = await Laptop.boot(makeMedium());
+    computer = laptop.computer;
     // Of another program: dpkg takes the folder away where ours was the only one.
     computer.must('mkdir', '/opt/other');
-    // The test is root and shall see the user's tray.
-    const rootMayUse = '<busconfig><policy context="mandatory"><allow user="root"/></policy></busconfig>';
-    computer.runWith(rootMayUse, 'tee', '/etc/dbus-1/session-local.conf');
-    // A session at the seat, as a display manager opens it.
-    const session = ['XDG_SEAT=seat0', 'XDG_SESSION_TYPE=x11', 'XDG_SESSION_CLASS=user'];
-    const environment = session.flatMap((each) => ['-E', each]);
-    computer.must(
-      ...['systemd-run', '--unit=alice', '--uid=alice', '-p', 'PAMName=login', ...environment],
-      ...['Xvfb', ':7', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'],
-    );
     office = await Office.start(computer.pid, secret);
     untouched = stateOf(computer);
   });
@@ -52,7 +38,8 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
   after(async () => {
     host?.close();
     await office?.close();
-    await computer?.off();
+    await laptop?.off();
+    for (const each of packages) each[Symbol.dispose]();
     if (directory !== '') rmSync(directory, { recursive: true, force: true });
   });
 
@@ -60,23 +47,22 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     timeout: 90_000,
   }, async () => {
     assert.notEqual(computer.run('sh', '-c', 'command -v node').exitCode, 0);
-    assert.notEqual(computer.run('touch', '/media/written').exitCode, 0);
-    computer.must('apt-get', 'install', '-y', '--no-install-recommends', `/media/${packages[0]}`);
-    await running();
+    assert.notEqual(computer.run('touch', '/media/cdrom/written').exitCode, 0);
+    await laptop.install(basename(packages[0]!.file));
+    running();
     const pid = computer.must('systemctl', 'show', '-P', 'MainPID', 'sealnic').trim();
     const status = computer.must('cat', `/proc/${pid}/status`);
-    // CAP_KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN, NET_RAW.
-    const wanted = [5, 6, 7, 10, 12, 13].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
+    // CAP_DAC_OVERRIDE, KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN, NET_RAW.
+    const wanted = [1, 5, 6, 7, 10, 12, 13].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
     for (const set of ['CapEff', 'CapPrm', 'CapBnd']) {
       const [, bits] = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)!;
       assert.equal(BigInt(`0x${bits}`), wanted, set);
     }
     assert.match(status, /^NoNewPrivs:\s*1$/m);
     assert.match(status, /^Seccomp:\s*2$/m);
-    // Its own view of the system: homes hidden, the system read-only.
+    // Its own view of the system.
     const within = (...words: string[]) => computer.run('nsenter', '-m', '-t', pid, '--', ...words);
     assert.notEqual(within('touch', '/usr/written').exitCode, 0);
-    assert.equal(within('ls', '/home').output, '');
     assert.match(computer.must('stat', '-c', '%A %U', '/opt/SealNIC/chrome-sandbox'), /^-rwsr-xr-x root/);
     const findings = JSON.parse(computer.must('sealnic', '--json', 'doctor'));
     assert.deepEqual(
@@ -91,16 +77,16 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     const put = ['sealnic', 'secrets', 'put', secretName, '--kind', 'psk'];
     assert.equal(computer.runWith(secret, ...put).exitCode, 0);
     pings();
-    assert.equal(asUser('bob', 'sealnic', 'up', 'office').exitCode, 4);
-    assert.equal(asUser('alice', 'sealnic', 'retry', 'office').exitCode === 4, false);
+    assert.equal(laptop.runAs('bob', 'sealnic', 'up', 'office').exitCode, 4);
+    assert.equal(laptop.runAs('alice', 'sealnic', 'retry', 'office').exitCode === 4, false);
   });
 
   test('the app runs as the user, with its sandbox, and connects from the tray', {
     timeout: 90_000,
   }, async () => {
-    const bus = computer.path(`/run/user/${userNumber('alice')}/bus`);
+    const bus = computer.path(`/run/user/${laptop.userNumber('alice')}/bus`);
     host = await eventually('session bus', () => TrayHost.start(`unix:path=${bus}`).catch(() => undefined));
-    const app = computer.start(...userWords('alice', 'sealnic-desktop'));
+    const app = computer.start(...laptop.as('alice', 'sealnic-desktop'));
     let said = '';
     app.stderr?.on('data', (part) => {
       said += part;
@@ -131,9 +117,11 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     // Those of before the first connection: whatever could be read was counted.
     assert.ok(readableBefore > 0);
     const traffic = computer.start('ping', '-q', '-i', '0.02', officeAddress);
-    computer.must('apt-get', 'install', '-y', '--no-install-recommends', `/media/${packages[1]}`);
-    await running();
+    await laptop.install(basename(packages[1]!.file));
+    running();
     assert.equal(JSON.parse(computer.must('sealnic', '--json', 'status')).version, nextVersion);
+    assert.equal(computer.must('sealnic', '--version').trim(), nextVersion);
+    computer.must('grep', '-aqF', `"version": "${nextVersion}"`, '/opt/SealNIC/resources/app.asar');
     await connected();
     assert.match(pings(), / 0% packet loss/);
     traffic.kill('SIGINT');
@@ -163,27 +151,18 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     assert.deepEqual(rest, restBefore);
   });
 
-  /** Gives the names of the packages on it: this version, and one that comes later. */
-  function makeMedium(): readonly string[] {
-    const medium = join(directory, 'medium');
-    mkdirSync(medium);
-    for (const version of [[], ['--package-version', nextVersion]]) {
-      using packaged = makePackages(['--linux', 'deb', '--uncompressed', ...version]);
-      const output = join(packaged.directory, `linux-${process.arch}`);
-      for (const name of readdirSync(output).filter((each) => each.endsWith('.deb'))) {
-        renameSync(join(output, name), join(medium, name));
-      }
-    }
-    makeImage(join(directory, 'medium.img'), medium);
-    const names = readdirSync(medium).sort();
-    rmSync(medium, { recursive: true });
-    return names;
+  /** Gives the image: with a package of this version, and one of a later version. */
+  function makeMedium(): string {
+    for (const version of [undefined, nextVersion]) packages.push(makePackages(version));
+    const image = join(directory, 'medium.img');
+    makeImage(
+      image,
+      packages.map(({ file }) => file),
+    );
+    return image;
   }
 
-  async function running(): Promise<void> {
-    await eventually('running service', () =>
-      computer.run('sealnic', 'status').exitCode === 0 ? true : undefined,
-    );
+  function running(): void {
     assert.equal(computer.must('systemctl', 'is-active', 'sealnic').trim(), 'active');
     assert.equal(computer.must('systemctl', 'is-enabled', 'sealnic').trim(), 'enabled');
   }
@@ -197,26 +176,6 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
 
   function pings(): string {
     return computer.run('ping', '-q', '-c', '5', '-i', '0.2', officeAddress).output;
-  }
-
-  function userNumber(user: string): string {
-    return computer.must('id', '-u', user).trim();
-  }
-
-  function userWords(user: string, ...words: readonly string[]): readonly string[] {
-    const runtime = `/run/user/${userNumber(user)}`;
-    const environment = [
-      `HOME=/home/${user}`,
-      `XDG_RUNTIME_DIR=${runtime}`,
-      `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtime}/bus`,
-      'DISPLAY=:7',
-    ];
-    const becoming = ['setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--'];
-    return ['env', ...environment, ...becoming, ...words];
-  }
-
-  function asUser(user: string, ...words: readonly string[]) {
-    return computer.run(...userWords(user, ...words));
   }
 });
 
@@ -239,6 +198,7 @@ function stateOf(computer: DebianComputer) {
     '/run/systemd',
     '/run/user',
     '/run/log',
+    '/run/pcscd',
     '/run/udev',
   ];
   const pruned = [...ignored, ...transient].flatMap((path) => ['-path', path, '-o']).slice(0, -1);

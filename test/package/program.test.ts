@@ -17,9 +17,8 @@ describe('the packaged program', { skip }, () => {
   let packaged: Packaged;
   let desktop: Desktop;
   before(async () => {
-    packaged = makePackages(['--dir']);
-    const sandbox = join(packaged.unpacked, 'chrome-sandbox');
-    if (process.getuid?.() === 0) chmodSync(sandbox, 0o4755);
+    packaged = makePackages();
+    if (process.getuid?.() === 0) chmodSync(join(packaged.unpacked, 'chrome-sandbox'), 0o4755);
     desktop = await Desktop.start();
   });
   after(async () => {

@@ -1,14 +1,10 @@
 // The systemd unit of the service: the one that `service install` writes and the one in the packages.
 
-/** Where the program lies if a unit may not hide the homes from it. */
-const inHome = /^\/(home|root|run\/user)\//;
-
 /**
  * `command`: program and arguments, as absolute paths. It starts before the network does, so that a profile with lockdown
  * is blocked from the first packet on.
  */
 export function unitText(command: readonly string[]): string {
-  const home = command.some((part) => inHome.test(part)) ? 'read-only' : 'yes';
   return `[Unit]
 Description=SealNIC, the virtual network card that seals what leaves this computer
 DefaultDependencies=no
@@ -33,9 +29,10 @@ UMask=0077
 LimitMEMLOCK=infinity
 LimitCORE=0
 
-# Adapter, routes, firewall and marks; raw packets of BYPASS and captures; ports 500 and 4500 as gateway; and for the
-# process without rights that smart cards are spoken to in: becoming it, and ending it.
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_KILL
+# Adapter, routes, firewall and marks; raw packets of BYPASS and captures; ports 500 and 4500 as gateway; vaults in
+# folders and on media that only their user may enter; and for the process without rights that PKCS#11 modules are loaded
+# in: becoming it, and ending it.
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_DAC_OVERRIDE CAP_SETUID CAP_SETGID CAP_KILL
 NoNewPrivileges=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
 SystemCallFilter=@system-service
@@ -47,10 +44,11 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 
 # /etc: resolv.conf is replaced as a whole, lockdown is a unit of its own, profiles lie there. /run: where resolv.conf
-# may lead to. Vaults may lie on media.
+# may lead to, and where media of users are mounted. Vaults may lie on media and in homes (which "strict" leaves as they
+# are). What is mounted while the service runs is seen too: mounts come in, and none goes out.
 ProtectSystem=strict
 ReadWritePaths=/etc /run -/media -/mnt
-ProtectHome=${home}
+ProtectHome=no
 PrivateTmp=yes
 DevicePolicy=closed
 DeviceAllow=/dev/net/tun rw

@@ -148,7 +148,10 @@ export function keyHandlers({ keyring, store, validProfiles }: KeyParts): KeyMet
     },
     'keys.certificate': ({ name }, { uid }) => ({ pem: certificatePem(keyring, name, uid) }),
     'keys.remove': async ({ name, vault, kind }, caller) => {
-      const sessions = vault === undefined ? keyring.sessions : [find(keyring, vault)];
+      const sessions =
+        vault === undefined
+          ? keyring.sessions.filter((session) => isOwn(session, caller))
+          : [findOwn(keyring, vault, caller, 'keys.remove')];
       const kinds = kind === undefined ? entryKinds : [kind];
       let removed = false;
       for (const session of sessions) {

@@ -1,7 +1,16 @@
 // A real pcscd with a virtual reader (vsmartcard-vpcd), in a network and mount namespace of its own, and cards of software
 // that are put in and taken out.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,7 +84,7 @@ export class CardLab {
   /** Puts a card into the reader. */
   async insert(card: VirtualCard): Promise<InsertedCard> {
     for (let tries = 0; ; tries++) {
-      const socket = await this.#connect();
+      const socket = await connectToReader(this.#daemon?.pid);
       if (socket !== undefined) return new InsertedCard(socket, card);
       if (tries > 500) throw new Error('the virtual reader does not answer');
       await sleep(20);
@@ -86,26 +95,27 @@ export class CardLab {
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
 
-  async #connect(): Promise<Socket | undefined> {
-    const process_ = `/proc/${this.#daemon?.pid}/ns/net`;
-    if (this.#daemon?.pid === undefined || readlinkSync(process_) === readlinkSync('/proc/self/ns/net'))
-      return undefined;
-    const home = openSync('/proc/self/ns/net', 'r');
-    enterNetworkNamespace(process_);
-    let socket: Socket;
-    try {
-      socket = connect({ host: '127.0.0.1', port });
-      // The system's socket is made in the next tick.
-      await new Promise<void>((resolve) => process.nextTick(resolve));
-    } finally {
-      enterNetworkNamespace(`/proc/self/fd/${home}`);
-    }
-    return new Promise((resolve) => {
-      socket.once('connect', () => resolve(socket));
-      socket.once('error', () => resolve(undefined));
-    });
+/** A connection to the virtual reader in the network namespace of a process; undefined where none listens. */
+export async function connectToReader(pid: number | undefined): Promise<Socket | undefined> {
+  const namespace = `/proc/${pid}/ns/net`;
+  if (pid === undefined || readlinkSync(namespace) === readlinkSync('/proc/self/ns/net')) return undefined;
+  const home = openSync('/proc/self/ns/net', 'r');
+  enterNetworkNamespace(namespace);
+  let socket: Socket;
+  try {
+    socket = connect({ host: '127.0.0.1', port });
+    // The system's socket is made in the next tick.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+  } finally {
+    enterNetworkNamespace(`/proc/self/fd/${home}`);
+    closeSync(home);
   }
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(undefined));
+  });
 }
 
 /** The client's side of vpcd's protocol: 16-bit length and message; one byte: 0 off, 1 on, 2 reset, 4 give the ATR. */

