@@ -24,6 +24,7 @@ export class TrayHost {
   readonly #bus: MessageBus;
   readonly #events = new EventEmitter();
   #item: string | undefined;
+  #closed = false;
 
   static async start(busAddress: string): Promise<TrayHost> {
     const host = new TrayHost(sessionBus({ busAddress }));
@@ -43,6 +44,7 @@ export class TrayHost {
   }
 
   close(): void {
+    this.#closed = true;
     this.#bus.disconnect();
   }
 
@@ -162,6 +164,8 @@ export class TrayHost {
   }
 
   #serve(message: Message): boolean {
+    // What comes late would be answered on a closed stream, which the library throws at nobody.
+    if (this.#closed) return true;
     if (message.path !== watcherPath) return false;
     switch (message.member) {
       case 'RegisterStatusNotifierItem': {
