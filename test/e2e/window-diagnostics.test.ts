@@ -47,7 +47,12 @@ test('first start: the service is missing, a button starts it, and the list is d
     /^(\/opt\/x\/sealnic service install|\S+systemctl start sealnic\.service)\n$/,
   );
 
-  ends.use(await runFake(service, { path: controlPath, sources: { hasActiveLocalSession: () => true } }));
+  ends.use(
+    await runFake(service, {
+      path: controlPath,
+      sources: { hasActiveLocalSession: () => true, standing: async () => 'after-asking' },
+    }),
+  );
   await page.getByText('It is running.').waitFor();
   await page.getByText('You may connect and disconnect.').waitFor();
   // No tray host on this desktop.
