@@ -36,6 +36,8 @@ export interface Destination {
   /** Profiles: open this one, or the form for a new one. Connection: show this one. */
   readonly profile?: string;
   readonly create?: boolean;
+  /** Profiles: the system's dialog for a file to import. */
+  readonly importFile?: boolean;
 }
 
 export type Go = (destination: Destination) => void;

@@ -8,7 +8,11 @@ import { WindowStore } from './state/store.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/components.css';
-import './styles/data.css';
+import './styles/forms.css';
+import './styles/dialogs.css';
+import './styles/tables.css';
+import './styles/plots.css';
+import './styles/pages.css';
 
 declare global {
   interface Window {

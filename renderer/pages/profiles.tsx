@@ -1,5 +1,5 @@
 // The profiles: a list, and the ways to make one: by a form, from a file, as text.
-import { type DragEvent, useRef, useState } from 'react';
+import { type DragEvent, useEffect, useRef, useState } from 'react';
 import type { Destination, Go } from '../app.tsx';
 import { Button } from '../components/button.tsx';
 import { Card, EmptyState } from '../components/card.tsx';
@@ -28,6 +28,9 @@ export function ProfilesPage({ destination, go }: ProfilesProperties) {
   const [file, setFile] = useState<{ readonly fileName: string; readonly text: string }>();
   const [dragging, setDragging] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (destination.importFile) picker.current?.click();
+  }, [destination]);
   const profiles = service.service === 'present' ? service.profiles : [];
 
   const open = async (chosen: File | undefined) => {

@@ -115,7 +115,7 @@ function buttonOf(
         <Button kind="primary" onClick={() => go({ page: 'profiles', create: true })}>
           {say('profiles.create')}
         </Button>
-        <Button onClick={() => go({ page: 'profiles' })}>{say('profiles.import')}</Button>
+        <Button onClick={() => go({ page: 'profiles', importFile: true })}>{say('profiles.import')}</Button>
       </div>
     );
   }

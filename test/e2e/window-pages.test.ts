@@ -91,6 +91,13 @@ describe('the window', { skip: missing }, () => {
     await browser.resize(1000, 900);
   });
 
+  test('"Import a file …" of the first start opens the system\'s dialog at once', async () => {
+    await open({ scenario: 'no-profile' });
+    const asked = browser.page.waitForEvent('filechooser');
+    await button('Import a file …').click();
+    assert.equal((await asked).isMultiple(), false);
+  });
+
   test('connects, retries, gives up', async () => {
     await open({ scenario: 'disconnected' });
     await button('Connect').click();
