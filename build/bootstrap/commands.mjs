@@ -59,6 +59,7 @@ export const commands = {
       'openssl',
       'python3',
       'mmdebstrap',
+      'rpm',
     ],
   },
   'test:unit': { main: 'build/test-unit.ts', before: [packetModule], systemPackages: [] },

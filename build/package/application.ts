@@ -18,10 +18,8 @@ export async function makeApplicationFolder(target: Target, folder: string, vers
   const author = authorOf(product.maintainer);
   const keytar = JSON.parse(readFileSync(join(folder, 'node_modules', 'keytar', 'package.json'), 'utf8'));
   const dependencies = { keytar: keytar.version };
-  writeFileSync(
-    path,
-    `${JSON.stringify({ ...manifest, description, license, homepage, author, dependencies }, undefined, 2)}\n`,
-  );
+  const about = { description, license, homepage, author, desktopName: product.desktopName };
+  writeFileSync(path, `${JSON.stringify({ ...manifest, ...about, dependencies }, undefined, 2)}\n`);
 }
 
 /** "Name <address>". */

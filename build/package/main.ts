@@ -10,6 +10,7 @@ import { electronRuntime } from './electron-runtime.ts';
 import { fileList } from './file-list.ts';
 import { product, projectRoot } from './product.ts';
 import { type Order, parseOrder, type Request, UsageError } from './request.ts';
+import { hasRpmTools, makeRpmPackage } from './rpm.ts';
 import { makeServiceFolder } from './service-files.ts';
 import { iconFolder, makeSystemFiles } from './system-files.ts';
 import { nameOf, type Target } from './target.ts';
@@ -73,11 +74,15 @@ async function makeFormat(
   order: Order,
 ): Promise<readonly string[]> {
   const { configuration, output } = partsOf(target);
-  if (format === 'deb' && hasDebianTools()) {
-    const compression = order.compress ? 'xz' : 'none';
-    const { architecture } = target;
-    return [makeDebianPackage({ architecture, version: versionOf(order), unpacked, output, compression })];
-  }
+  const parts = {
+    architecture: target.architecture,
+    version: versionOf(order),
+    unpacked,
+    output,
+    compression: order.compress ? 'xz' : 'none',
+  } as const;
+  if (format === 'deb' && hasDebianTools()) return [makeDebianPackage(parts)];
+  if (format === 'rpm' && hasRpmTools()) return [makeRpmPackage(parts)];
   return await build({
     targets: builderPlatform(target).createTarget(format, Arch[target.architecture]),
     projectDir: projectRoot,

@@ -15,6 +15,8 @@ export const product = {
   appId: 'org.sealnic.desktop',
   /** The desktop app's program; `sealnic` is the command. */
   executable: 'sealnic-desktop',
+  /** Of the menu entry; by it Wayland's desktops know which entry a window belongs to. */
+  desktopName: 'sealnic-desktop.desktop',
   version: manifest.version,
   description: manifest.description,
   license: manifest.license,

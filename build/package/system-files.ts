@@ -20,7 +20,7 @@ export function makeSystemFiles(folder: string, { menu }: { readonly menu: boole
   link(folder, 'usr/bin/sealnic', `${installedServiceFolder}/sealnic`);
   link(folder, `usr/bin/${product.executable}`, `${linuxFolder}/${product.executable}`);
   if (!menu) return;
-  write(folder, `usr/share/applications/${product.executable}.desktop`, desktopEntry);
+  write(folder, `usr/share/applications/${product.desktopName}`, desktopEntry);
   for (const name of readdirSync(iconFolder).filter((file) => /^\d+x\d+\.png$/.test(file))) {
     const target = join(
       folder,

@@ -35,6 +35,7 @@ const desktopPackages = [
   'pcscd',
   'vsmartcard-vpcd',
   'gnome-keyring',
+  'rpm',
 ];
 
 export interface Finished {
@@ -44,7 +45,7 @@ export interface Finished {
 
 export function missingForRoot(): string | undefined {
   if (process.getuid?.() !== 0) return 'a system of its own needs root';
-  const missing = ['mmdebstrap', 'mke2fs', 'unshare', 'ip', 'nft'].filter(
+  const missing = ['mmdebstrap', 'mke2fs', 'rpmbuild', 'unshare', 'ip', 'nft'].filter(
     (program) => spawnSync('which', [program]).status !== 0,
   );
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;

@@ -1,11 +1,15 @@
 // The .deb from a read-only medium on a plain Debian: installed, used from the tray by the user at the machine, upgraded
-// with the connection's promise kept, and purged without a trace.
+// with the connection's promise kept, and purged without a trace. Then the .rpm by rpm itself.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { laptopProfile, officeAddress, secretName } from '../../build/demo/profiles.ts';
+import { product } from '../../build/package/product.ts';
+import { makeRpmPackage } from '../../build/package/rpm.ts';
+import type { Architecture } from '../../build/package/target.ts';
 import { TrayHost } from '../e2e/status-notifier.ts';
 import { type DebianComputer, eventually, makeImage, missingForRoot } from './debian-root.ts';
 import { Laptop } from './laptop.ts';
@@ -15,11 +19,14 @@ import { makePackages, missingForPackages, type Packaged } from './packaged.ts';
 const limitMilliseconds = 60_000;
 const secret = 'for this test only';
 const nextVersion = '99.1.0';
+/** Of each file: its name, mode, owner, and SHA-256. */
+const rpmLine = '[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILEDIGESTS}\\n]';
 const skip = missingForPackages() ?? missingForRoot() ?? false;
 
 describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
   const directory = skip === false ? mkdtempSync(join(tmpdir(), 'sealnic-debian-')) : '';
   const packages: Packaged[] = [];
+  let rpm = '';
   let laptop: Laptop;
   let computer: DebianComputer;
   let office: Office | undefined;
@@ -72,10 +79,7 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
   });
 
   test('the user at the machine may connect right away, another may not', { timeout: 90_000 }, () => {
-    assert.equal(computer.runWith(laptopProfile, 'tee', '/root/office.toml').exitCode, 0);
-    computer.must('sealnic', 'profiles', 'import', '/root/office.toml');
-    const put = ['sealnic', 'secrets', 'put', secretName, '--kind', 'psk'];
-    assert.equal(computer.runWith(secret, ...put).exitCode, 0);
+    setUp();
     pings();
     assert.equal(laptop.runAs('bob', 'sealnic', 'up', 'office').exitCode, 4);
     assert.equal(laptop.runAs('alice', 'sealnic', 'retry', 'office').exitCode === 4, false);
@@ -151,14 +155,58 @@ describe('the .deb on a plain Debian', { skip, timeout: 8 * 60_000 }, () => {
     assert.deepEqual(rest, restBefore);
   });
 
-  /** Gives the image: with a package of this version, and one of a later version. */
+  test('the .rpm holds the same files, starts the service, and frees the computer before it goes', {
+    timeout: 90_000,
+  }, async () => {
+    const file = `/media/cdrom/${basename(rpm)}`;
+    const packed = computer.must('rpm', '-qp', '--queryformat', rpmLine, file).trim().split('\n').sort();
+    const folder = packages[0]!.unpacked;
+    const hash = (name: string) =>
+      createHash('sha256')
+        .update(readFileSync(join(folder, name)))
+        .digest('hex');
+    for (const [mode, name] of [
+      ['-rwsr-xr-x', 'chrome-sandbox'],
+      ['-rwxr-xr-x', 'sealnic-desktop'],
+      ['-rwxr-xr-x', 'resources/service/node'],
+      ['-rw-r--r--', 'resources/app.asar'],
+    ] as const) {
+      assert.ok(packed.includes(`/opt/SealNIC/${name} ${mode} root:root ${hash(name)}`), name);
+    }
+    const inDeb = computer.must('dpkg-deb', '-c', `/media/cdrom/${basename(packages[0]!.file)}`);
+    const files = [...inDeb.matchAll(/ \.(\/\S*[^/\s])(?: -> \S+)?$/gm)].map(([, name]) => name);
+    assert.deepEqual(
+      packed.filter((line) => !/ d[rwx-]{9} /.test(line)).map((line) => line.split(' ')[0]),
+      files.sort(),
+    );
+    // Its dependencies have the names of another distribution.
+    computer.must('rpm', '-i', '--nodeps', file);
+    await laptop.serves();
+    running();
+    setUp();
+    computer.must('sealnic', 'up', 'office');
+    assert.match(pings(), / 0% packet loss/);
+    computer.must('rpm', '-e', '--nodeps', 'sealnic');
+    assert.deepEqual(stateOf(computer).network, untouched.network);
+    assert.notEqual(computer.run('ls', '/opt/SealNIC').exitCode, 0);
+  });
+
+  function setUp(): void {
+    assert.equal(computer.runWith(laptopProfile, 'tee', '/root/office.toml').exitCode, 0);
+    computer.must('sealnic', 'profiles', 'import', '/root/office.toml');
+    const put = ['sealnic', 'secrets', 'put', secretName, '--kind', 'psk'];
+    assert.equal(computer.runWith(secret, ...put).exitCode, 0);
+  }
+
+  /** Gives the image: with a package of this version, one of a later version, and the same as .rpm. */
   function makeMedium(): string {
     for (const version of [undefined, nextVersion]) packages.push(makePackages(version));
+    const architecture = process.arch as Architecture;
+    const { version } = product;
+    const { unpacked } = packages[0]!;
+    rpm = makeRpmPackage({ architecture, version, unpacked, output: directory, compression: 'none' });
     const image = join(directory, 'medium.img');
-    makeImage(
-      image,
-      packages.map(({ file }) => file),
-    );
+    makeImage(image, [...packages.map(({ file }) => file), rpm]);
     return image;
   }
 

@@ -54,8 +54,12 @@ export class Laptop {
   async install(name: string): Promise<void> {
     const { computer } = this;
     computer.must('apt-get', 'install', '-y', '--no-install-recommends', `/media/cdrom/${name}`);
+    await this.serves();
+  }
+
+  async serves(): Promise<void> {
     await eventually('running service', () =>
-      computer.run('sealnic', 'status').exitCode === 0 ? true : undefined,
+      this.computer.run('sealnic', 'status').exitCode === 0 ? true : undefined,
     );
   }
 
