@@ -5,6 +5,7 @@ import type { KeysStage } from './keys-stage.ts';
 
 /** Medians, milliseconds, as a client of the service sees them. */
 export interface KeyFigures {
+  readonly insertionToPrompt: number;
   readonly insertionToConnected: number;
   readonly pinToUnlocked: number;
   readonly pinToConnected: number;
@@ -28,6 +29,7 @@ export async function measureKeys(keys: KeysStage, card: VirtualCard, rounds: nu
     const connected = keys.state('connected').then(since(insertedAt));
     await keys.answerPin();
     figures.push({
+      insertionToPrompt: answeredAt - insertedAt,
       insertionToConnected: await connected,
       pinToUnlocked: await unlocked,
       pinToConnected: (await connected) - (answeredAt - insertedAt),
@@ -37,6 +39,7 @@ export async function measureKeys(keys: KeysStage, card: VirtualCard, rounds: nu
   const median = (name: keyof KeyFigures) =>
     figures.map((each) => each[name]).sort((a, b) => a - b)[Math.floor(rounds / 2)]!;
   return {
+    insertionToPrompt: median('insertionToPrompt'),
     insertionToConnected: median('insertionToConnected'),
     pinToUnlocked: median('pinToUnlocked'),
     pinToConnected: median('pinToConnected'),
@@ -47,6 +50,7 @@ export async function measureKeys(keys: KeysStage, card: VirtualCard, rounds: nu
 /** One line. */
 export function describeKeyFigures(figures: KeyFigures, rounds: number): string {
   const words = [
+    `insertion to the prompt for the PIN ${Math.round(figures.insertionToPrompt)} ms (seen within 1000 wanted)`,
     `insertion to connected ${Math.round(figures.insertionToConnected)} ms`,
     `PIN to unlocked ${Math.round(figures.pinToUnlocked)} ms`,
     `PIN to connected ${Math.round(figures.pinToConnected)} ms`,
