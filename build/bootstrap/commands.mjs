@@ -26,7 +26,7 @@ const peers = [
 /** Windows' files are tried in Wine, with libraries built for them. */
 const windows = ['gcc-mingw-w64-x86-64', 'wine64', 'wine'];
 
-const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2'];
+const cards = ['pcscd', 'vsmartcard-vpcd', 'libpcsclite1', 'opensc', 'softhsm2', 'gcc', 'libc6-dev'];
 
 /** Built again when one of its sources is newer. */
 const packetModule = {

@@ -9,10 +9,12 @@ import {
   mkdirSync,
   mkdtempSync,
   rmSync,
+  statSync,
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { methods } from '../../../../main/control/schema.ts';
 import { Pkcs11Cards } from '../../../../main/keys/card/pkcs11/pkcs11-cards.ts';
 import { distrustFile } from '../../../../main/keys/card/pkcs11/trusted-file/index.ts';
 import { SecretMemory } from '../../../../main/service/keying/secret-memory.ts';
@@ -95,6 +97,58 @@ describe('files that are offered as PKCS#11 modules', { skip: cannotRunSoftHsm }
     assert.equal(cards.state, 'no-library');
     assert.equal(warnings.length, 3);
     await cards.close();
+  });
+
+  describe('a module that acts as soon as it is loaded', () => {
+    const mark = () => at('marks/mark');
+    before(() => {
+      mkdirSync(at('marks'));
+      chmodSync(at('marks'), 0o777);
+      const source = `#include <fcntl.h>
+        __attribute__((constructor)) static void act(void) {
+          open("${at('marks/mark')}", O_CREAT | O_WRONLY, 0644);
+          open("${at('roots')}", O_CREAT | O_WRONLY, 0644);
+        }`;
+      const words = ['-shared', '-fPIC', '-x', 'c', '-o', at('hostile.so'), '-'];
+      execFileSync('gcc', words, { input: source });
+      for (const place of ['open', 'sticky']) copyFileSync(at('hostile.so'), at(`${place}/hostile.so`));
+      copyFileSync(at('hostile.so'), at('given.so'));
+      chownSync(at('given.so'), 65534, 0);
+      symlinkSync(at('hostile.so'), at('hostile-link.so'));
+    });
+
+    test('acts nowhere where it is refused', async () => {
+      const warnings: string[] = [];
+      const names = ['given.so', 'hostile-link.so', 'open/hostile.so', 'sticky/hostile.so'];
+      const cards = open(names.map(at), warnings);
+      cards.start();
+      await cards.close();
+      assert.equal(warnings.length, names.length);
+      assert.equal(existsSync(mark()), false);
+    });
+
+    test("acts without any right where root's configuration names it, and the service goes on", async () => {
+      const warnings: string[] = [];
+      const cards = open([at('hostile.so')], warnings);
+      const told = Promise.withResolvers<void>();
+      cards.onEvent(() => told.resolve());
+      cards.start();
+      await told.promise;
+      await cards.close();
+      assert.match(warnings[0]!, /cannot be loaded/);
+      assert.notEqual(statSync(mark()).uid, 0);
+      assert.equal(existsSync(at('roots')), false);
+    });
+
+    test('no client can name one', () => {
+      for (const [name, { parameters }] of Object.entries(methods)) {
+        const { error } = parameters.safeParse({ module: at('hostile.so') });
+        const unknown = error?.issues.flatMap((issue) =>
+          issue.code === 'unrecognized_keys' ? issue.keys : [],
+        );
+        assert.deepEqual(unknown, ['module'], name);
+      }
+    });
   });
 
   const library = ['/usr/lib/x86_64-linux-gnu/libz.so.1', '/usr/lib/aarch64-linux-gnu/libz.so.1'].find(
