@@ -56,10 +56,10 @@ export function canUnwrap({ keys }: CardStatus): boolean {
   return keys.some(({ purpose }) => purpose === 'key-management');
 }
 
-/** The same form with another kind: what does not fit to a card any more goes. */
+/** The same form with another kind. Beside a card stays only the code for the day when it is lost. */
 export function withKind(form: CompartmentForm, kind: CompartmentForm['kind']): CompartmentForm {
   if (kind === 'ordinary') return { ...form, kind };
-  const kept = form.types.filter((type) => type !== 'keychain' && type !== 'system');
+  const kept = form.types.filter((type) => type === 'recovery');
   return withType({ ...form, kind, types: kept }, 'card', true);
 }
 

@@ -41,7 +41,7 @@ test('a compartment for the card alone takes neither keychain nor system, and sa
     notOffered(type, { kind: 'card' }, true, [card('alice', '9D')]),
   );
   assert.deepEqual(reasons, [undefined, 'card-keychain', undefined, undefined, 'card-system']);
-  const changed = withKind({ ...filled, types: ['keychain', 'recovery', 'system'] }, 'card');
+  const changed = withKind({ ...filled, types: ['passphrase', 'keychain', 'recovery', 'system'] }, 'card');
   assert.deepEqual(changed.types, ['card', 'recovery']);
   assert.equal(checkCompartment({ ...changed, types: ['recovery'] }, []).types, 'card-needed');
 });
