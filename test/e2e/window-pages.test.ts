@@ -295,6 +295,7 @@ describe('the window', { skip: missing }, () => {
     await dialog.getByLabel('Only with a smart card').check();
     assert.equal(await dialog.getByLabel('Keychain of your account').isDisabled(), true);
     await dialog.getByText('an unlocked keychain would undo a pulled card').waitFor();
+    await dialog.getByLabel('Passphrase').first().check();
     await dialog.getByLabel('Passphrase', { exact: true }).last().fill('correct horse');
     await dialog.getByLabel('Once more').fill('correct horse');
     await dialog.getByRole('button', { name: 'Create a vault' }).click();
