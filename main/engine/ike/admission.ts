@@ -1,7 +1,7 @@
 // IKE_SA_INIT as responder (RFC 7296 sections 1.2, 2.6): who gets a half-open IKE SA, and who a cookie or a refusal.
 import { createHash } from 'node:crypto';
 import { formatAddress, formatEndpoint } from '../packet/address.ts';
-import { IkeAssociation, type IkePath } from './association.ts';
+import { freshWindow, IkeAssociation, type IkePath } from './association.ts';
 import { ResponderAuthentication } from './auth-responder.ts';
 import { IkeFormatError, uint16Bytes } from './bytes.ts';
 import type { IkeProposal, ResponderConfiguration } from './contract.ts';
@@ -116,8 +116,7 @@ export class ResponderAdmission {
       keys,
       path,
       fragmentation: findNotify(payloads, notifyType.fragmentationSupported) !== undefined,
-      nextRequestId: 0,
-      expectedRequestId: 1,
+      window: freshWindow(0, 1),
       connection: 0,
       retransmission: unusedRetransmission,
       handler: authentication,

@@ -12,6 +12,7 @@ import { decodePayloads, encodePayloads, notify, type Payload } from './payloads
 import { createProtection, type Protection } from './protection.ts';
 import { Reassembly, type WholeMessage } from './reassembly.ts';
 import { Retransmission, type RetransmissionPolicy } from './retransmission.ts';
+import type { AssociationWindow } from './stored-association.ts';
 
 /** Where an IKE SA's datagrams go. */
 export interface IkePath {
@@ -63,8 +64,7 @@ export interface AssociationParameters {
   readonly keys: IkeKeys;
   readonly path: IkePath;
   readonly fragmentation: boolean;
-  readonly nextRequestId: number;
-  readonly expectedRequestId: number;
+  readonly window: AssociationWindow;
   readonly connection: ConnectionId;
   readonly retransmission: RetransmissionPolicy;
   readonly handler: AssociationHandler;
@@ -77,6 +77,11 @@ interface InFlight {
   readonly datagrams: readonly Uint8Array[];
   retransmission: Retransmission;
   hastened: boolean;
+}
+
+/** After IKE_SA_INIT, or in an IKE SA that replaces another. */
+export function freshWindow(nextRequestId: number, expectedRequestId: number): AssociationWindow {
+  return { nextRequestId, expectedRequestId, sealed: 0n, answered: undefined };
 }
 
 /** Small enough for IPv6's minimum MTU of 1280, with IPv6, UDP and marker. */
@@ -126,9 +131,18 @@ export class IkeAssociation {
     this.connection = parameters.connection;
     this.retransmission = parameters.retransmission;
     this.handler = parameters.handler;
-    this.#nextRequestId = parameters.nextRequestId;
-    this.#expectedRequestId = parameters.expectedRequestId;
-    this.#protection = createProtection(core.environment.random, this.proposal, this.keys, this.isInitiator);
+    const { nextRequestId, expectedRequestId, sealed, answered } = parameters.window;
+    this.#nextRequestId = nextRequestId;
+    this.#expectedRequestId = expectedRequestId;
+    this.#request = answered;
+    this.#response = answered?.response;
+    this.#protection = createProtection(
+      core.environment.random,
+      this.proposal,
+      this.keys,
+      this.isInitiator,
+      sealed,
+    );
     core.associations.set(this.localSpi, this);
   }
 
@@ -148,6 +162,19 @@ export class IkeAssociation {
   /** Is such a request under way or waiting? */
   hasPending(purpose: Exchange['purpose']): boolean {
     return this.inFlight?.purpose === purpose || this.#queue.some((exchange) => exchange.purpose === purpose);
+  }
+
+  /** Undefined while an exchange is under way or waits. */
+  get window(): AssociationWindow | undefined {
+    const answers = this.#request !== undefined && this.#response === undefined;
+    const isQuiet = this.#inFlight === undefined && this.#queue.length === 0 && !answers;
+    if (!isQuiet || this.paused || this.state !== 'open') return undefined;
+    return {
+      nextRequestId: this.#nextRequestId,
+      expectedRequestId: this.#expectedRequestId,
+      sealed: this.#protection.sealed,
+      answered: this.#request && { ...this.#request, response: this.#response! },
+    };
   }
 
   enqueue(exchange: Exchange): void {

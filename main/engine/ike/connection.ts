@@ -3,7 +3,7 @@
 import type { Endpoint, IpAddress } from '../packet/address.ts';
 import { intersectSelectors, type TrafficSelector } from '../policy/selector.ts';
 import type { AssociationId } from '../sa/parameters.ts';
-import { type AssociationHandler, type IkeAssociation, sameEndpoint } from './association.ts';
+import { type AssociationHandler, IkeAssociation, sameEndpoint } from './association.ts';
 import { type ConcreteChild, selectorsOfAddresses, selectorsOfEverything } from './child-negotiation.ts';
 import { type Child, Children } from './children.ts';
 import type {
@@ -20,6 +20,7 @@ import { respondCreateChild } from './create-child-responder.ts';
 import { Heartbeat } from './heartbeat.ts';
 import {
   DeleteChild,
+  DeleteFormer,
   DeleteIke,
   ikeDelete,
   isIkeDelete,
@@ -29,6 +30,8 @@ import {
 import { exchangeType, notifyType } from './numbers.ts';
 import { notify, type Payload } from './payloads.ts';
 import { RekeyIke } from './rekey-ike.ts';
+import { urgentRetransmission } from './retransmission.ts';
+import { type StoredAssociation, writeStoredAssociation } from './stored-association.ts';
 
 /** What the handshake found out. */
 export interface Establishment {
@@ -42,14 +45,15 @@ export interface Establishment {
   readonly subnets: IkeDetails['subnets'];
 }
 
+/** Of an IKE SA that is not new. */
+type RemainingLifetime = Pick<StoredAssociation, 'rekeyInMilliseconds' | 'expireInMilliseconds'>;
+
 /** How long the farewell of `disconnect` may take. */
 const farewellMilliseconds = 5000;
 /** Without the peer's DELETE for the old IKE SA we move to the new one after this long. */
 const adoptionMilliseconds = 10_000;
 const abandonedAssociationMilliseconds = 60_000;
 const lingerSeconds = 5;
-/** For a peer that may be out of reach: five sendings within about three seconds. */
-const urgentRetransmission = { firstMilliseconds: 300, factor: 1.4, tries: 4 };
 
 export class Connection implements AssociationHandler {
   readonly core: EngineCore;
@@ -101,7 +105,7 @@ export class Connection implements AssociationHandler {
   }
 
   /** The handshake is done. */
-  establish(establishment: Establishment): void {
+  establish(establishment: Establishment, lifetime?: RemainingLifetime): void {
     const { association } = establishment;
     this.handshake = undefined;
     this.#establishment = establishment;
@@ -112,9 +116,78 @@ export class Connection implements AssociationHandler {
     association.connection = this.id;
     association.retransmission = this.configuration.retransmission;
     association.followsPeer = establishment.natDetected.remote;
-    this.#setCurrent(association);
+    this.#setCurrent(association, lifetime);
     this.#heartbeat.start(establishment.natDetected.local && establishment.encapsulation === 'udp');
     this.core.emit({ type: 'established', connection: this.id, details: this.#details(establishment) });
+  }
+
+  /**
+   * Ends without a word to the peer and gives what another process needs to go on: see `resume`. Undefined, and nothing
+   * has changed, while an exchange is under way, or where the peer would not follow us to another port.
+   */
+  suspend(): Uint8Array | undefined {
+    const association = this.#current;
+    const establishment = this.#establishment;
+    const window = association?.window;
+    const isQuiet =
+      window !== undefined && !this.isClosing && this.#associations.size === 1 && this.#childrenAreActive();
+    if (association === undefined || establishment === undefined || !isQuiet) return undefined;
+    // RFC 7296 section 2.23: whoever seems to be behind a NAT is followed.
+    const { encapsulation, role } = this.configuration;
+    const isFollowed = encapsulation === 'udp' || establishment.natDetected.local;
+    if (role !== 'initiator' || establishment.encapsulation !== 'udp' || !isFollowed) return undefined;
+    const { timers, now } = this.core;
+    const left = (name: string) =>
+      Math.max(0, Math.min((timers.at(this, name) ?? Infinity) - now, 2 ** 32 - 1));
+    const stored = writeStoredAssociation(this.core.environment, {
+      isInitiator: association.isInitiator,
+      localSpi: association.localSpi,
+      remoteSpi: association.remoteSpi,
+      proposal: association.proposal,
+      keys: association.keys,
+      fragmentation: association.fragmentation,
+      marker: association.path.marker,
+      natDetected: establishment.natDetected,
+      remote: association.path.remote,
+      window,
+      rekeyInMilliseconds: Math.floor(left('rekey')),
+      expireInMilliseconds: Math.floor(left('expire')),
+      found: establishment,
+      children: this.children.all().map(({ configuration, inboundSpi }) => ({
+        place: this.configuration.children.indexOf(configuration),
+        inboundSpi,
+      })),
+    });
+    this.close({ code: 'requested' });
+    return stored;
+  }
+
+  /** Goes on with the IKE SA of an earlier process, and agrees on new child SAs in place of those that it had. */
+  resume(stored: StoredAssociation, local: Endpoint, elapsedMilliseconds: number): void {
+    const { remote, marker } = stored;
+    const association = new IkeAssociation(this.core, {
+      ...stored,
+      path: { local, remote, marker },
+      connection: this.id,
+      retransmission: this.configuration.retransmission,
+      handler: this,
+    });
+    const { found, natDetected } = stored;
+    this.establish(
+      { association, natDetected, encapsulation: 'udp', ...found, subnets: found.subnets },
+      {
+        rekeyInMilliseconds: stored.rekeyInMilliseconds - elapsedMilliseconds,
+        expireInMilliseconds: stored.expireInMilliseconds - elapsedMilliseconds,
+      },
+    );
+    for (const [place, configuration] of this.configuration.children.entries()) {
+      const [first, ...further] = stored.children
+        .filter((child) => child.place === place)
+        .map(({ inboundSpi }) => inboundSpi);
+      if (first === undefined) this.createChild(configuration.association);
+      else association.enqueue(new CreateChild(this, configuration, undefined, { formerSpi: first }));
+      if (further.length > 0) association.enqueue(new DeleteFormer(further));
+    }
   }
 
   createChild(id: AssociationId): void {
@@ -355,15 +428,24 @@ export class Connection implements AssociationHandler {
     this.core.timers.set(this, 'rekey', this.core.now + waitMilliseconds, () => this.rekeyIke());
   }
 
-  #setCurrent(association: IkeAssociation): void {
+  #setCurrent(association: IkeAssociation, remaining?: RemainingLifetime): void {
     this.#current = association;
     const lifetime = this.configuration.ikeLifetimeSeconds * 1000;
     if (lifetime <= 0) return;
     const jitter = 1 - 0.1 * this.core.randomFraction();
-    this.core.timers.set(this, 'rekey', this.core.now + lifetime * jitter, () => this.rekeyIke());
-    this.core.timers.set(this, 'expire', this.core.now + lifetime * 1.1, () =>
+    const { timers, now } = this.core;
+    timers.set(this, 'rekey', now + (remaining?.rekeyInMilliseconds ?? lifetime * jitter), () =>
+      this.rekeyIke(),
+    );
+    timers.set(this, 'expire', now + (remaining?.expireInMilliseconds ?? lifetime * 1.1), () =>
       this.closeWithDelete(this.lastRefusal ?? { code: 'dead-peer' }),
     );
+  }
+
+  #childrenAreActive(): boolean {
+    return this.children.all().every(({ state, heldOutboundKey }) => {
+      return state === 'active' && heldOutboundKey === undefined;
+    });
   }
 
   #details(establishment: Establishment): IkeDetails {

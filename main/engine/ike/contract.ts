@@ -127,6 +127,24 @@ export type IkeEvent =
       readonly local: Endpoint;
       readonly remote: Endpoint;
     }
+  /**
+   * Go on with the IKE SA of an earlier process, as 'suspended' gave it so many milliseconds ago; the engine frees it.
+   * Leads to 'established' and new child SAs, or to 'closed', then as a rule within seconds.
+   */
+  | {
+      readonly type: 'resume';
+      readonly connection: ConnectionId;
+      readonly configuration: IkeConfiguration;
+      readonly local: Endpoint;
+      readonly remote: Endpoint;
+      readonly stored: Uint8Array;
+      readonly elapsedMilliseconds: number;
+    }
+  /**
+   * End the connection without a word to the peer, to go on with it in another process: leads to 'suspended' and
+   * 'closed'. Nothing happens while an exchange is under way, or where the peer would not follow us to another port.
+   */
+  | { readonly type: 'suspend'; readonly connection: ConnectionId }
   /** Bring up (again) one child of an established connection; answered by child-established or child-failed. */
   | { readonly type: 'create-child'; readonly connection: ConnectionId; readonly association: AssociationId }
   | {
@@ -279,6 +297,8 @@ export type IkeEffect =
     }
   /** The peer's address or port moved (NAT rebinding): authenticated. */
   | { readonly type: 'peer-moved'; readonly connection: ConnectionId; readonly remote: Endpoint }
+  /** `stored` (layout: stored-association.ts) is a secret, freed by whoever carries the effect out. */
+  | { readonly type: 'suspended'; readonly connection: ConnectionId; readonly stored: Uint8Array }
   | { readonly type: 'closed'; readonly connection: ConnectionId; readonly reason: IkeFailure };
 
 /** ECDSA signatures are DER (Ecdsa-Sig-Value) in events and effects, whatever the authentication method. */

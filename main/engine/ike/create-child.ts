@@ -6,10 +6,11 @@ import { type AgreedChild, type ChildOffer, offerPayloads, readAnswer } from './
 import type { Child } from './children.ts';
 import type { Connection } from './connection.ts';
 import type { ChildConfiguration, IkeFailure, IkeGroup } from './contract.ts';
-import { DeleteChild } from './informational.ts';
+import { DeleteChild, DeleteFormer } from './informational.ts';
 import { type KeyExchange, startKeyExchange } from './key-exchange.ts';
 import { exchangeType, notifyType, protocolId } from './numbers.ts';
 import { findErrorNotify, findPayload, type Payload, requirePayload } from './payloads.ts';
+import { type RetransmissionPolicy, urgentRetransmission } from './retransmission.ts';
 import { isGroup } from './transforms.ts';
 
 export const nonceLength = 32;
@@ -18,32 +19,39 @@ const maximumAttempts = 6;
 const soonMilliseconds = 1000;
 const laterMilliseconds = 10_000;
 
+export interface CreateChildOptions {
+  /** What the peer asked for by INVALID_KE_PAYLOAD. */
+  readonly group?: IkeGroup | undefined;
+  readonly attempt?: number;
+  /** The inbound SPI of an earlier process's child, which this one replaces at the peer. */
+  readonly formerSpi?: number | undefined;
+}
+
 export class CreateChild implements Exchange {
   readonly type = exchangeType.createChildSa;
   readonly purpose: 'create-child' | 'rekey-child';
+  /** A peer that knows nothing of us any more is found out soon. */
+  readonly retransmission: RetransmissionPolicy | undefined;
   readonly #connection: Connection;
   readonly #configuration: ChildConfiguration;
   readonly #replaced: Child | undefined;
-  readonly #group: IkeGroup | undefined;
-  readonly #attempt: number;
+  readonly #options: CreateChildOptions;
   #association: IkeAssociation | undefined;
   #offer: ChildOffer | undefined;
   #nonce: Uint8Array = new Uint8Array(0);
   #keyExchange: KeyExchange | undefined;
 
-  /** `group`: what the peer asked for by INVALID_KE_PAYLOAD. */
   constructor(
     connection: Connection,
     configuration: ChildConfiguration,
     replaced: Child | undefined,
-    group?: IkeGroup,
-    attempt = 1,
+    options: CreateChildOptions = {},
   ) {
     this.#connection = connection;
     this.#configuration = configuration;
     this.#replaced = replaced;
-    this.#group = group;
-    this.#attempt = attempt;
+    this.#options = options;
+    this.retransmission = options.formerSpi === undefined ? undefined : urgentRetransmission;
     this.purpose = replaced === undefined ? 'create-child' : 'rekey-child';
   }
 
@@ -61,7 +69,9 @@ export class CreateChild implements Exchange {
       inboundSpi,
       proposals: configuration.espProposals,
     };
-    const group = this.#group ?? configuration.espProposals.find((one) => one.group !== undefined)?.group;
+    const { group: askedFor, formerSpi } = this.#options;
+    const group = askedFor ?? configuration.espProposals.find((one) => one.group !== undefined)?.group;
+    const replacedSpi = replaced?.inboundSpi ?? formerSpi;
     this.#connection.deletedEarly.clear();
     this.#association = association;
     this.#offer = offer;
@@ -69,7 +79,7 @@ export class CreateChild implements Exchange {
     if (group !== undefined) this.#keyExchange = startKeyExchange(core.environment, group);
     core.emit({ type: 'expect-inbound', spi: inboundSpi });
     return [
-      ...(replaced === undefined ? [] : [rekeyNotify(replaced.inboundSpi)]),
+      ...(replacedSpi === undefined ? [] : [rekeyNotify(replacedSpi)]),
       ...offerPayloads(offer),
       { kind: 'nonce', data: this.#nonce },
       ...(this.#keyExchange === undefined
@@ -158,6 +168,8 @@ export class CreateChild implements Exchange {
       }
       this.#delete(replaced);
     }
+    const { formerSpi } = this.#options;
+    if (formerSpi !== undefined) this.#connection.current?.enqueueFirst(new DeleteFormer([formerSpi]));
   }
 
   /** The peer made the child and deleted it before we knew. */
@@ -173,6 +185,13 @@ export class CreateChild implements Exchange {
     this.#connection.current?.enqueueFirst(new DeleteChild(this.#connection, child));
   }
 
+  #again(options: CreateChildOptions): CreateChild {
+    return new CreateChild(this.#connection, this.#configuration, this.#replaced, {
+      ...this.#options,
+      ...options,
+    });
+  }
+
   /** After `abandon`. */
   #refused(payloads: readonly Payload[], failure: IkeFailure): void {
     const notify = findErrorNotify(payloads);
@@ -180,12 +199,14 @@ export class CreateChild implements Exchange {
     if (notify?.type === notifyType.invalidKePayload && notify.data.length === 2) {
       const group = new ByteReader(notify.data).uint16();
       const offered = this.#connection.configuration.espProposals.some((one) => one.group === group);
-      if (isGroup(group) && offered && this.#group === undefined) {
-        this.#connection.current?.enqueueFirst(
-          new CreateChild(this.#connection, this.#configuration, replaced, group, this.#attempt),
-        );
+      if (isGroup(group) && offered && this.#options.group === undefined) {
+        this.#connection.current?.enqueueFirst(this.#again({ group }));
         return;
       }
+    }
+    if (notify?.type === notifyType.childSaNotFound && this.#options.formerSpi !== undefined) {
+      this.#connection.current?.enqueueFirst(this.#again({ formerSpi: undefined }));
+      return;
     }
     if (notify?.type === notifyType.childSaNotFound && replaced !== undefined) {
       this.#replacedIsGone(replaced);
@@ -211,17 +232,12 @@ export class CreateChild implements Exchange {
     const { core, children } = this.#connection;
     const wait = (temporary ? soonMilliseconds : laterMilliseconds) * (1 + core.randomFraction());
     const replaced = this.#replaced;
+    const { attempt = 1 } = this.#options;
     if (replaced !== undefined) {
       replaced.lastRefusal = failure;
       if (children.has(replaced) && replaced.state === 'active') children.retrySoftLimit(replaced, wait);
-    } else if (temporary && this.#attempt < maximumAttempts) {
-      const again = new CreateChild(
-        this.#connection,
-        this.#configuration,
-        undefined,
-        this.#group,
-        this.#attempt + 1,
-      );
+    } else if (temporary && attempt < maximumAttempts) {
+      const again = this.#again({ attempt: attempt + 1 });
       core.timers.set(
         this.#connection,
         `create-child-${this.#configuration.association}`,

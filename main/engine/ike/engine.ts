@@ -1,4 +1,5 @@
 // The IKEv2 engine: takes an event, finds whom it concerns, and returns the effects (RFC 7296).
+import { equalAddresses } from '../packet/address.ts';
 import { ResponderAdmission } from './admission.ts';
 import type { IkePath } from './association.ts';
 import { IkeFormatError } from './bytes.ts';
@@ -18,6 +19,11 @@ import { markerByPorts, plainMessage } from './init-message.ts';
 import { type KeyDerivation, keyDerivation } from './key-derivation.ts';
 import { exchangeType, notifyType } from './numbers.ts';
 import { notify } from './payloads.ts';
+import {
+  freeStoredAssociation,
+  readStoredAssociation,
+  type StoredAssociation,
+} from './stored-association.ts';
 
 /** `derivation` is there for tests that look on while keys are made; the product leaves it out. */
 export function createIkeEngine(
@@ -62,6 +68,9 @@ class Engine implements IkeEngine {
       case 'connect':
         this.#connect(event);
         break;
+      case 'resume':
+        this.#resume(event);
+        break;
       case 'datagram':
         this.#receive(event);
         break;
@@ -91,6 +100,7 @@ class Engine implements IkeEngine {
           | 'delete-child'
           | 'rekey-ike'
           | 'disconnect'
+          | 'suspend'
           | 'peer-alive'
           | 'probe';
       }
@@ -114,6 +124,9 @@ class Engine implements IkeEngine {
       case 'disconnect':
         connection.disconnect(event.abrupt);
         break;
+      case 'suspend':
+        this.#suspend(connection);
+        break;
       case 'peer-alive':
         connection.heardEsp();
         break;
@@ -128,6 +141,37 @@ class Engine implements IkeEngine {
     const connection = new Connection(this.#core, event.connection, event.configuration);
     this.#core.connections.set(event.connection, connection);
     new InitInitiator(connection, event.local, event.remote);
+  }
+
+  #suspend(connection: Connection): void {
+    const stored = connection.suspend();
+    if (stored !== undefined) this.#core.emit({ type: 'suspended', connection: connection.id, stored });
+  }
+
+  #resume(event: Extract<IkeEvent, { type: 'resume' }>): void {
+    const { environment, associations } = this.#core;
+    this.#core.connections.get(event.connection)?.closeWithDelete({ code: 'replaced' });
+    const connection = new Connection(this.#core, event.connection, event.configuration);
+    this.#core.connections.set(event.connection, connection);
+    let stored: StoredAssociation | undefined;
+    try {
+      stored = readStoredAssociation(environment, event.stored);
+    } catch (error) {
+      if (!(error instanceof IkeFormatError)) throw error;
+    } finally {
+      environment.freeSecret(event.stored);
+    }
+    const isOfUse =
+      stored !== undefined &&
+      stored.expireInMilliseconds > event.elapsedMilliseconds &&
+      equalAddresses(stored.remote.address, event.remote.address) &&
+      !associations.has(stored.localSpi);
+    if (stored !== undefined && isOfUse) {
+      connection.resume(stored, event.local, event.elapsedMilliseconds);
+      return;
+    }
+    if (stored !== undefined) freeStoredAssociation(environment, stored);
+    connection.close({ code: 'dead-peer' });
   }
 
   #receive(event: Extract<IkeEvent, { type: 'datagram' }>): void {

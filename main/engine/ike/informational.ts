@@ -51,6 +51,25 @@ export class DeleteChild implements Exchange {
   abandon(): void {}
 }
 
+/** Child SAs of an earlier process, which the peer still has. */
+export class DeleteFormer implements Exchange {
+  readonly type = exchangeType.informational;
+  readonly purpose = 'delete-child';
+  readonly #inboundSpis: readonly number[];
+
+  constructor(inboundSpis: readonly number[]) {
+    this.#inboundSpis = inboundSpis;
+  }
+
+  begin(): readonly Payload[] {
+    return [{ kind: 'delete', protocol: protocolId.esp, spis: this.#inboundSpis }];
+  }
+
+  finish(): void {}
+
+  abandon(): void {}
+}
+
 export class DeleteIke implements Exchange {
   readonly type = exchangeType.informational;
   readonly purpose = 'delete-ike';

@@ -1,7 +1,7 @@
 // IKE_SA_INIT as initiator (RFC 7296 section 1.2), with cookies (2.6), INVALID_KE_PAYLOAD (1.3) and the float to port
 // 4500 (2.23). Nothing here is authenticated: an error that comes in is only believed when no better answer follows.
 import type { Endpoint } from '../packet/address.ts';
-import { IkeAssociation, type IkePath, sameEndpoint } from './association.ts';
+import { freshWindow, IkeAssociation, type IkePath, sameEndpoint } from './association.ts';
 import { InitiatorAuthentication } from './auth-initiator.ts';
 import { ByteReader, IkeFormatError } from './bytes.ts';
 import type { Connection } from './connection.ts';
@@ -219,8 +219,7 @@ export class InitInitiator {
       keys,
       path: isEncapsulated ? floated(this.#path) : this.#path,
       fragmentation: findNotify(payloads, notifyType.fragmentationSupported) !== undefined,
-      nextRequestId: 1,
-      expectedRequestId: 0,
+      window: freshWindow(1, 0),
       connection: connection.id,
       retransmission: configuration.retransmission,
       handler: authentication,

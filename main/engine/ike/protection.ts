@@ -27,24 +27,33 @@ export interface Protection {
    * many bytes.
    */
   seal(header: SealHeader, first: number, inner: Uint8Array, maximumLength: number | undefined): Uint8Array[];
+  /** Messages and fragments so far under our key: the latest IV of an AEAD; 0 where IVs are random. */
+  readonly sealed: bigint;
   /** Undefined where the integrity check fails or the datagram is no encrypted message; never throws. */
   open(datagram: Uint8Array, header: IkeHeader): OpenedMessage | undefined;
 }
 
-/** `isInitiator`: we are the original initiator of the IKE SA. The keys are used where they lie, not copied. */
+/**
+ * `isInitiator`: we are the original initiator of the IKE SA. The keys are used where they lie, not copied. `sealed`: as an
+ * earlier process left it; no IV comes twice.
+ */
 export function createProtection(
   random: IkeEnvironment['random'],
   proposal: IkeProposal,
   keys: IkeKeys,
   isInitiator: boolean,
+  sealed = 0n,
 ): Protection {
   const row = ikeEncryptions[proposal.encryption];
   const initiator = { encryption: keys.encryptionInitiator, integrity: keys.integrityInitiator };
   const responder = { encryption: keys.encryptionResponder, integrity: keys.integrityResponder };
   const ours = isInitiator ? initiator : responder;
   const theirs = isInitiator ? responder : initiator;
-  const suite = row.aead ? aeadSuite(row) : cbcSuite(row, proposal, random);
+  const suite = row.aead ? aeadSuite(row, sealed) : cbcSuite(row, proposal, random);
   return {
+    get sealed() {
+      return suite.sealed;
+    },
     seal(header, first, inner, maximumLength) {
       const whole = headerLength + 4 + suite.sealedLength(inner.length);
       if (maximumLength === undefined || whole <= maximumLength) {
@@ -80,6 +89,7 @@ interface Suite {
   readonly overhead: number;
   readonly ivLength: number;
   readonly checksumLength: number;
+  readonly sealed: bigint;
   sealedLength(innerLength: number): number;
   /** IV, ciphertext and checksum; `ahead` is everything of the message before them. */
   seal(keys: DirectionKeys, ahead: Uint8Array, inner: Uint8Array): Uint8Array;
@@ -135,14 +145,17 @@ function openPart(
 }
 
 /** RFC 5282: nonce is salt and explicit IV; the IV is a counter, so that it never repeats under a key. */
-function aeadSuite(row: EncryptionRow): Suite {
+function aeadSuite(row: EncryptionRow, sealed: bigint): Suite {
   const ivLength = 8;
   const checksumLength = 16;
-  let counter = 0n;
+  let counter = sealed;
   const keyOf = (keys: DirectionKeys): Uint8Array => keys.encryption.subarray(0, row.keyLength);
   const nonceOf = (keys: DirectionKeys, iv: Uint8Array): Uint8Array =>
     concatBytes([keys.encryption.subarray(row.keyLength), iv]);
   return {
+    get sealed() {
+      return counter;
+    },
     overhead: ivLength + 1 + checksumLength,
     ivLength,
     checksumLength,
@@ -188,6 +201,7 @@ function cbcSuite(row: EncryptionRow, proposal: IkeProposal, random: IkeEnvironm
     return hmac.digest().subarray(0, checksumLength);
   };
   return {
+    sealed: 0n,
     overhead: blockLength + blockLength + checksumLength,
     ivLength: blockLength,
     checksumLength,

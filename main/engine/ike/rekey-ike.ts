@@ -1,6 +1,6 @@
 // Rekeying of the IKE SA by either side (RFC 7296 sections 1.3.2, 2.8, 2.18), with simultaneous rekeying resolved by
 // the lowest nonce (section 2.8.2). The new IKE SA inherits the children.
-import { type Exchange, IkeAssociation, type IkePath } from './association.ts';
+import { type Exchange, freshWindow, IkeAssociation, type IkePath } from './association.ts';
 import { ByteReader, compareBytes, uint16Bytes, uint64Bytes } from './bytes.ts';
 import { failureOfNotify } from './child-negotiation.ts';
 import type { Connection } from './connection.ts';
@@ -236,8 +236,7 @@ function makeSuccessor(
     keys,
     path,
     fragmentation: old.fragmentation,
-    nextRequestId: 0,
-    expectedRequestId: 0,
+    window: freshWindow(0, 0),
     connection: connection.id,
     retransmission: connection.configuration.retransmission,
     handler: connection,

@@ -4,6 +4,9 @@ import type { EngineCore } from './core.ts';
 
 export type RetransmissionPolicy = IkeConfiguration['retransmission'];
 
+/** For a peer that may be out of reach: five sendings within about three seconds. */
+export const urgentRetransmission: RetransmissionPolicy = { firstMilliseconds: 300, factor: 1.4, tries: 4 };
+
 export class Retransmission {
   readonly #core: EngineCore;
   readonly #policy: RetransmissionPolicy;

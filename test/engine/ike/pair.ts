@@ -254,7 +254,7 @@ interface Flight {
 
 /** The client at 192.0.2.1:40000 and the gateway at 198.51.100.1, ports 500 and 4500. */
 export class Pair {
-  readonly client: Host;
+  client: Host;
   readonly gateway: Host;
   readonly random: () => number;
   faults: NetworkFaults;
@@ -276,6 +276,12 @@ export class Pair {
     this.gateway = new Host('gateway', seed * 2 + 2, engineOf);
     this.client.send = (effect) => this.#transmit(this.client, this.gateway, effect);
     this.gateway.send = (effect) => this.#transmit(this.gateway, this.client, effect);
+  }
+
+  /** Another process takes the client's place, which knows nothing yet. */
+  restartClient(seed: number): void {
+    this.client = new Host('client', seed);
+    this.client.send = (effect) => this.#transmit(this.client, this.gateway, effect);
   }
 
   /** The gateway serves everyone with this configuration, as connection 100. */
