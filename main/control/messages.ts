@@ -137,6 +137,8 @@ export const messageParameters = {
   'authorities-missing': [],
   'name-invalid': ['text'],
   'card-for-clients': [],
+  'keep-for-clients': [],
+  'vault-place-invalid': [],
   'pin-once-with-9c': [],
   'lockdown-contradicts': [],
   'secret-empty': [],

@@ -184,6 +184,8 @@ function compose(
     ),
     resolve: resolveName,
     unlock: (profile, owner, signal) => keyring.ready(profile, owner, signal),
+    kept: keyring.kept,
+    freeSecret: (secret) => secrets.free(secret),
     ikeConfiguration: (
       profile: Profile,
       association: AssociationId,
@@ -301,6 +303,7 @@ async function serve(
   prompts.close();
   vaultWatch.close();
   cardWatch.close();
+  await connections.suspend();
   connections.abandon();
   parts.keyring.close();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));

@@ -86,6 +86,36 @@ export class Agreement {
     return connection;
   }
 
+  /**
+   * Goes on with the IKE SA of an earlier process, which `suspend` gave there so many milliseconds ago. `stored` is in
+   * locked memory and taken over. The party hears `established` and `childInstalled`, or `closed`.
+   */
+  resume(
+    party: AgreementParty,
+    configuration: IkeConfiguration,
+    [local, remote]: readonly [local: Endpoint, remote: Endpoint],
+    stored: Uint8Array,
+    elapsedMilliseconds: number,
+  ): ConnectionId {
+    const connection = this.adopt(party);
+    this.#step({ type: 'resume', connection, configuration, local, remote, stored, elapsedMilliseconds });
+    return connection;
+  }
+
+  /**
+   * Ends the connection without a word to peer or party, and gives what another process needs to go on, in locked memory;
+   * undefined, and nothing has changed, while that cannot be.
+   */
+  suspend(connection: ConnectionId): Uint8Array | undefined {
+    if (this.#closed) return undefined;
+    const { engine, now } = this.#surroundings;
+    const effects = engine.step({ type: 'suspend', connection }, now());
+    const suspended = effects.find((effect) => effect.type === 'suspended');
+    if (suspended !== undefined) this.forget(connection);
+    this.#carryOutAll(effects);
+    return suspended?.stored;
+  }
+
   /** Gives a party a connection number; a responder's `choose` does so for each peer that comes. */
   adopt(party: AgreementParty): ConnectionId {
     const connection = this.#nextConnection;
@@ -218,6 +248,8 @@ export class Agreement {
         return;
       case 'child-failed':
         this.#parties.get(effect.connection)?.childFailed(effect.association, effect.reason);
+        return;
+      case 'suspended':
         return;
       case 'peer-moved':
         keys.movePeer(effect.connection, effect.remote);

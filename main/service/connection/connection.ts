@@ -28,6 +28,9 @@ import { contributeTo, namesGateway, openForClient, reachGateway } from './reach
 import { SignOfLife } from './sign-of-life.ts';
 import { Undertakings } from './undertakings.ts';
 
+const suspensionTries = 20;
+const suspensionRetryMilliseconds = 100;
+
 export class Connection implements AgreementParty {
   readonly profile: Profile;
   readonly association: AssociationId;
@@ -58,6 +61,8 @@ export class Connection implements AgreementParty {
   #cancelKeeping: (() => void) | undefined;
   #signingFailure: Failure | undefined;
   readonly #portal: Portal;
+  /** Goes on with the IKE SA of an earlier process, and has no child yet. */
+  #resuming = false;
 
   constructor(options: ConnectionOptions, surroundings: ConnectionSurroundings) {
     this.profile = options.profile;
@@ -198,6 +203,31 @@ export class Connection implements AgreementParty {
     this.#dispatch({ type: 'traffic' });
   }
 
+  /** The service is about to restart: the IKE SA is kept for the next one, where the profile says so and it can be. */
+  async suspend(): Promise<void> {
+    const { kept, log } = this.#surroundings;
+    if (this.#model.phase !== 'running' || kept?.canPut(this.profile, this.owner) !== true) return;
+    const stored = await this.#suspended();
+    if (stored === undefined) return;
+    this.#forgetIke();
+    await kept.put(this.profile, this.owner, stored, this.#card).then(
+      () => log('info', `${this.profile.name}: its IKE SA is kept for the next start`),
+      (error: unknown) => this.#warn(`its IKE SA could not be kept: ${describe(error)}`),
+    );
+  }
+
+  /** What is under way is waited for, for a while. */
+  async #suspended(): Promise<Uint8Array | undefined> {
+    for (let tries = 0; tries < suspensionTries && this.#ike !== undefined; tries++) {
+      const stored = this.#agreement?.suspend(this.#ike);
+      if (stored !== undefined) return stored;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#surroundings.schedule(this.#surroundings.now() + suspensionRetryMilliseconds, resolve);
+      await promise;
+    }
+    return undefined;
+  }
+
   /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
   abandon(): void {
     this.#abandoned = true;
@@ -274,6 +304,7 @@ export class Connection implements AgreementParty {
     const isNew = this.#agreed.learnChild(child);
     if (isNew) this.#options.carriedChanged(this.#agreed.carried);
     this.#childInstalled = true;
+    this.#resuming = false;
     this.#dispatch({ type: 'established' });
     if (isNew && this.#model.phase === 'running') this.#amend();
     this.#options.changed();
@@ -284,6 +315,7 @@ export class Connection implements AgreementParty {
   childFailed(association: AssociationId, reason: IkeFailure): void {
     if (this.#model.phase === 'agreeing') {
       this.#releaseIke(false);
+      if (this.#agreesAnew()) return;
       this.#dispatch({ type: 'closed', reason });
       return;
     }
@@ -292,6 +324,7 @@ export class Connection implements AgreementParty {
   closed(reason: IkeFailure): void {
     this.#forgetIke();
     this.#surroundings.log('info', `${this.profile.name}: the IKE SA ended (${reason.code})`);
+    if (this.#agreesAnew()) return;
     if (this.#model.phase === 'agreeing' && this.#password?.mayAskAgain(reason) === true) {
       this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
       return;
@@ -412,6 +445,8 @@ export class Connection implements AgreementParty {
   async #agree(isCurrent: () => boolean): Promise<void> {
     await this.#surroundings.unlock?.(this.profile, this.owner, this.#interest.signal);
     if (!isCurrent()) return;
+    if (await this.#resumed(isCurrent)) return;
+    if (!isCurrent()) return;
     // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
     if (this.#password !== undefined) await this.#password.ready();
     if (!isCurrent()) return;
@@ -427,21 +462,53 @@ export class Connection implements AgreementParty {
     this.#key = key;
     this.#card = key?.card;
     this.#stopKeeping();
+    const { agreement, configuration, ends } = this.#outset(
+      key !== undefined && 'sign' in key ? key : undefined,
+    );
+    const ike = agreement.connect(this, configuration, ...ends);
+    if (this.#model.phase === 'agreeing') this.#ike = ike;
+  }
+
+  #outset(key: UnlockedKey | undefined) {
     const { endpoint, underlay } = this.#reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
     const address = parseAddress(underlay.source)!;
     const local = { address, port: session.localPort(address.family) };
-    const configuration = this.#surroundings.ikeConfiguration(
-      this.profile,
-      this.association,
-      address,
-      key !== undefined && 'sign' in key ? key : undefined,
-      this.owner,
-    );
-    const ike = session.agreement.connect(this, configuration, local, endpoint);
-    if (this.#model.phase === 'agreeing') this.#ike = ike;
+    const { profile, association, owner } = this;
+    const configuration = this.#surroundings.ikeConfiguration(profile, association, address, key, owner);
+    return { agreement: session.agreement, configuration, ends: [local, endpoint] as const };
+  }
+
+  /** Goes on with the IKE SA that an earlier process kept. False: there is none. */
+  async #resumed(isCurrent: () => boolean): Promise<boolean> {
+    const kept = await this.#surroundings.kept?.take(this.profile, this.owner).catch((error: unknown) => {
+      this.#warn(`its IKE SA of before cannot be used: ${describe(error)}`);
+      return undefined;
+    });
+    if (kept === undefined) return false;
+    const { stored, elapsedMilliseconds, card } = kept;
+    if (!isCurrent()) {
+      this.#surroundings.freeSecret?.(stored);
+      return true;
+    }
+    const { agreement, configuration, ends } = this.#outset(undefined);
+    this.#surroundings.log('info', `${this.profile.name}: goes on with its IKE SA of before`);
+    this.#resuming = true;
+    this.#card = card;
+    const ike = agreement.resume(this, configuration, ends, stored, elapsedMilliseconds);
+    if (this.#model.phase === 'agreeing' && this.#resuming) this.#ike = ike;
+    return true;
+  }
+
+  /** The peer does not know us any more, or not like that: no failure, but an agreement as ever. */
+  #agreesAnew(): boolean {
+    if (!this.#resuming) return false;
+    this.#resuming = false;
+    if (this.#model.phase !== 'agreeing') return false;
+    this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
+    return true;
   }
 
   #takeSigningFailure({ code }: IkeFailure): Failure | undefined {

@@ -4,6 +4,7 @@ import type { AddressRange, IpAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { Authenticator } from '../agreement/authenticator.ts';
 import type { UnlockedKey } from '../cards/card-keys.ts';
+import type { KeptAssociations } from '../keyring/kept-associations.ts';
 import type { PortalSearch } from '../portal-check.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
@@ -24,6 +25,10 @@ export interface ConnectionSurroundings extends ReachSurroundings {
   ): IkeConfiguration;
   /** Has opened what holds the profile's credentials, where that is locked. Throws ConnectionProblem. */
   unlock?(profile: Profile, owner: number, signal: AbortSignal): Promise<void>;
+  /** IKE SAs that outlive a restart of the service. */
+  readonly kept?: Pick<KeptAssociations, 'canPut' | 'put' | 'take'>;
+  /** Gives locked memory back, wiped. */
+  freeSecret?(secret: Uint8Array): void;
   /** Why the connection cannot have this beside the others. */
   conflict(contribution: StatedContribution): Conflict | undefined;
   now(): number;

@@ -174,6 +174,11 @@ export class ConnectionManager {
     connection.measure();
   }
 
+  /** Keeps for the next service what shall outlive this one; before `abandon`. */
+  async suspend(): Promise<void> {
+    await Promise.all(this.connections.map((connection) => connection.suspend()));
+  }
+
   /** The service stops: peers are told, the computer's protection is left in place. */
   abandon(): void {
     for (const connection of this.#connections.values()) connection.abandon();

@@ -33,9 +33,11 @@ import type { Prompts } from '../prompts/prompts.ts';
 import { type Asking, CardUnlocker } from './card-unlocker.ts';
 import { EnrolledVaults } from './enrolled-vaults.ts';
 import { textOf } from './entry-values.ts';
+import { KeptAssociations } from './kept-associations.ts';
 import { controlFailureOf } from './keyring-error.ts';
 import type { Medium } from './media.ts';
 import { MediumWatch } from './medium-watch.ts';
+import { failureOf, type Holder, isStoreKind, mayAsk, mayUse, type Need, needsOf } from './needs.ts';
 import { SystemKeys } from './system-keys.ts';
 import { isRefusedPrompt, type UnlockingParts, unlockByAsking, unlockBySystem } from './unlocking.ts';
 import { type OpenedCompartment, VaultSession } from './vault-session.ts';
@@ -52,14 +54,13 @@ export interface KeyringSurroundings {
   readonly media?: () => readonly Medium[];
 }
 
-/** A credential that a profile names; any of these serves. */
-type Need = readonly { readonly kind: EntryKind; readonly name: string }[];
-
 /** Where the client that keeps a wrapping key has time to hand it in before somebody is asked. */
 const keychainMilliseconds = 3000;
 
 export class Keyring implements Credentials {
   readonly enrolled: EnrolledVaults;
+  /** IKE SAs, while the service restarts. */
+  readonly kept: KeptAssociations;
   readonly unlocking: UnlockingParts;
   readonly #surroundings: KeyringSurroundings;
   readonly #sessions = new Map<string, VaultSession>();
@@ -77,6 +78,11 @@ export class Keyring implements Credentials {
     const systemKeys = new SystemKeys(join(directory, 'system-keys'), memory);
     const unlocker = cards && new CardUnlocker(cards, prompts, memory);
     this.unlocking = { memory, prompts, systemKeys, cards: unlocker };
+    this.kept = new KeptAssociations({
+      memory,
+      sessions: () => this.sessions,
+      isCardIn: (card) => unlocker?.isIn(card) === true,
+    });
     this.#watch = new MediumWatch({
       sessions: () => this.sessions,
       arrived: (session) => this.#arrived(session),
@@ -220,19 +226,14 @@ export class Keyring implements Credentials {
 
   /** Why a connection of the profile cannot have what it needs from a vault; undefined: it can, or no vault has it. */
   lacking(profile: Profile, owner: number): Failure | undefined {
-    for (const need of needsOf(profile)) {
-      const holder = this.#lockedHolder(need, owner);
-      if (holder !== undefined) return failureOf(holder);
-    }
-    return undefined;
+    return this.#lacks(profile, owner)[0]?.failure;
   }
 
   /** What the profile lacks lies in a vault that is within reach, locked, and opened by a card that is in. */
   opensByCard(profile: Profile, owner: number): boolean {
     const { cards } = this.unlocking;
     if (cards === undefined) return false;
-    return needsOf(profile).some((need) => {
-      const holder = this.#lockedHolder(need, owner);
+    return this.#lacks(profile, owner).some(({ holder }) => {
       const compartments = holder?.session.content?.compartments ?? [];
       const protectors = compartments.find(({ id }) => idText(id) === holder?.compartment)?.protectors ?? [];
       return protectors.some(
@@ -243,16 +244,28 @@ export class Keyring implements Credentials {
 
   /** Has opened, by asking the owner where that is possible, what the profile needs. Throws ConnectionProblem. */
   async ready(profile: Profile, owner: number, signal?: AbortSignal): Promise<void> {
-    for (const need of needsOf(profile)) {
-      for (;;) {
-        const holder = this.#lockedHolder(need, owner);
-        if (holder === undefined) break;
-        await this.#open(holder, { owner, profile: profile.name, signal });
-        const again = this.#lockedHolder(need, owner);
-        if (again?.compartment !== holder.compartment) continue;
-        throw new ConnectionProblem(failureOf(again));
-      }
+    for (;;) {
+      const [lack] = this.#lacks(profile, owner);
+      if (lack === undefined) return;
+      const { holder, failure } = lack;
+      if (holder === undefined) throw new ConnectionProblem(failure);
+      await this.#open(holder, { owner, profile: profile.name, signal });
+      const [again] = this.#lacks(profile, owner);
+      if (again?.holder?.compartment === holder.compartment) throw new ConnectionProblem(again.failure);
     }
+  }
+
+  /** `holder`: what would have to be opened; undefined: no vault that is known. */
+  #lacks(profile: Profile, owner: number): readonly { holder?: Holder; failure: Failure }[] {
+    const locked = needsOf(profile).flatMap((need) => this.#lockedHolder(need, owner) ?? []);
+    const { keepIn } = profile.ike;
+    const place = keepIn === undefined ? undefined : this.kept.place(keepIn, owner);
+    if (place?.problem === 'unknown-vault') {
+      const failure = { code: 'medium-removed', vault: keepIn!.vault } as const;
+      return [...locked.map((holder) => ({ holder, failure: failureOf(holder) })), { failure }];
+    }
+    const holders = place?.problem === 'locked' ? [...locked, place.holder] : locked;
+    return holders.map((holder) => ({ holder, failure: failureOf(holder) }));
   }
 
   async #open(holder: Holder, whom: Omit<Asking, 'vault'>): Promise<void> {
@@ -370,60 +383,4 @@ function belongsTo(card: string, { kind, protectors }: OpenedCompartment['compar
   return protectors.some(
     ({ type, parameters }) => type === 'card' && readCardParameters(parameters).card === card,
   );
-}
-
-interface Holder {
-  readonly session: VaultSession;
-  readonly compartment: string;
-  readonly name: string;
-}
-
-/** What somebody opened serves his own connections and root's; what root or the system opened serves everybody's. */
-export function mayUse(opened: OpenedCompartment, owner: number): boolean {
-  return opened.owner === owner || opened.owner === 0 || owner === 0;
-}
-
-/** A vault is its owner's and root's; root's is everybody's. */
-function mayAsk({ enrolled }: VaultSession, owner: number): boolean {
-  return enrolled.owner === owner || enrolled.owner === 0 || owner === 0;
-}
-
-function failureOf({ session, name }: Holder): Failure {
-  const { problem } = session;
-  if (problem === undefined) return { code: 'vault-locked', vault: session.name, compartment: name };
-  if (problem.problem === 'missing') return { code: 'medium-removed', vault: session.name };
-  return controlFailureOf(session.name, problem);
-}
-
-function needsOf({ authentication, peerAuthentication }: Profile): readonly Need[] {
-  const authorities = peerAuthentication.authorities.map((name): Need => [{ kind: 'authority', name }]);
-  switch (authentication.method) {
-    case 'psk':
-      return [[{ kind: 'psk', name: authentication.secret }], ...authorities];
-    case 'certificate':
-      return [
-        [{ kind: 'certificate', name: authentication.certificate }],
-        [{ kind: 'private-key', name: authentication.privateKey }],
-        ...authorities,
-      ];
-    case 'eap': {
-      const { secret } = authentication;
-      const password: Need[] =
-        secret === undefined
-          ? []
-          : [
-              [
-                { kind: 'password', name: secret },
-                { kind: 'psk', name: secret },
-              ],
-            ];
-      return [...password, ...authorities];
-    }
-    case 'card':
-      return authorities;
-  }
-}
-
-function isStoreKind(kind: EntryKind): kind is 'psk' | 'private-key' | 'certificate' | 'authority' {
-  return kind === 'psk' || kind === 'private-key' || kind === 'certificate' || kind === 'authority';
 }

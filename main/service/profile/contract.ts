@@ -19,6 +19,11 @@ export interface CardAuthentication {
   readonly keepHours: number;
 }
 
+export interface VaultPlace {
+  readonly vault: string;
+  readonly compartment: string;
+}
+
 export interface Profile {
   readonly name: string;
   readonly role: 'client' | 'gateway';
@@ -62,6 +67,8 @@ export interface Profile {
     readonly natKeepaliveSeconds: number;
     /** How long a request is repeated without an answer until an established peer counts as dead. */
     readonly giveUpSeconds: number;
+    /** Where the IKE SA lies while the service restarts; undefined: it is made anew. */
+    readonly keepIn: VaultPlace | undefined;
   };
   readonly esp: {
     readonly proposals: readonly EspProposal[];

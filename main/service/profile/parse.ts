@@ -5,7 +5,7 @@ import { toFilterRow } from '../configuration/filter-row.ts';
 import { InvalidFileError, type TextProblem } from '../configuration/problem.ts';
 import type { SchemaProblem } from '../configuration/schema-problems.ts';
 import { readToml } from '../configuration/toml.ts';
-import type { Profile } from './contract.ts';
+import type { Profile, VaultPlace } from './contract.ts';
 import { defaultEspProposals, defaultIkeProposals, readEspProposals, readIkeProposals } from './proposal.ts';
 import { type ProfileTable, profileNamePattern, profileSchema } from './schema.ts';
 
@@ -54,6 +54,7 @@ function toProfile(table: ProfileTable, name: string): Profile {
       deadPeerDetectionSeconds: ike.dead_peer_detection_seconds,
       natKeepaliveSeconds: ike.nat_keepalive_seconds,
       giveUpSeconds: ike.give_up_seconds,
+      keepIn: toPlace(table.ike.keep_in_vault),
     },
     esp: {
       proposals: esp.proposals?.flatMap((text) => readEspProposals(text).proposals) ?? defaultEspProposals,
@@ -115,6 +116,12 @@ function toAuthentication(table: ProfileTable['authentication']): Profile['authe
   }
 }
 
+function toPlace(text: string | undefined): VaultPlace | undefined {
+  if (text === undefined) return undefined;
+  const [vault = '', compartment = ''] = text.split('/');
+  return { vault, compartment };
+}
+
 function peerMethod({ authentication, peer_authentication: peer }: ProfileTable): 'psk' | 'certificate' {
   return peer.method ?? (authentication.method === 'psk' ? 'psk' : 'certificate');
 }
@@ -162,6 +169,9 @@ function gatewayProblems(table: ProfileTable): SchemaProblem[] {
   }
   if (gateway.address !== undefined) {
     problems.push({ path: ['gateway', 'address'], problem: { code: 'address-for-clients' } });
+  }
+  if (table.ike.keep_in_vault !== undefined) {
+    problems.push({ path: ['ike', 'keep_in_vault'], problem: { code: 'keep-for-clients' } });
   }
   for (const [key, family] of [
     ['pool4', 4],

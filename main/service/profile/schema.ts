@@ -98,6 +98,9 @@ const cardAuthentication = z.strictObject({
   keep_hours: z.number().min(0.1).max(168).default(8),
 });
 
+/** "VAULT/COMPARTMENT" */
+const vaultPlace = /^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,63}\/[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,63}$/u;
+
 export const profileSchema = z.strictObject({
   role: z.enum(['client', 'gateway']).default('client'),
   start: z.enum(['immediately', 'on-demand']).default('immediately'),
@@ -142,6 +145,7 @@ export const profileSchema = z.strictObject({
       dead_peer_detection_seconds: seconds(1).default(30),
       nat_keepalive_seconds: seconds(1).default(20),
       give_up_seconds: z.number().int().min(2).max(600).default(120),
+      keep_in_vault: z.string().regex(vaultPlace, 'vault-place-invalid').optional(),
     })
     .prefault({}),
   esp: z

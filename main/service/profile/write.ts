@@ -55,6 +55,7 @@ function toTable(profile: Profile): TomlTable {
       ),
       nat_keepalive_seconds: chosen(ike.natKeepaliveSeconds, defaults.ike.natKeepaliveSeconds),
       give_up_seconds: chosen(ike.giveUpSeconds, defaults.ike.giveUpSeconds),
+      keep_in_vault: ike.keepIn && `${ike.keepIn.vault}/${ike.keepIn.compartment}`,
     },
     esp: {
       proposals: chosen(esp.proposals.map(formatEspProposal), defaultEspProposals.map(formatEspProposal)),
