@@ -308,6 +308,8 @@ async function serve(
   parts.keyring.close();
   await tunnel.abandon().catch((error: Error) => log('error', `left behind: ${error.message}`));
   await endpoint.close();
+  // A worker that waits for a card would keep the process from ending.
+  await cards.close();
   process.exit(0);
 
   /** What lies on it first: a connection may wait for just that. */

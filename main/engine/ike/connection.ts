@@ -20,7 +20,6 @@ import { respondCreateChild } from './create-child-responder.ts';
 import { Heartbeat } from './heartbeat.ts';
 import {
   DeleteChild,
-  DeleteFormer,
   DeleteIke,
   ikeDelete,
   isIkeDelete,
@@ -181,12 +180,10 @@ export class Connection implements AssociationHandler {
       },
     );
     for (const [place, configuration] of this.configuration.children.entries()) {
-      const [first, ...further] = stored.children
+      const formerSpis = stored.children
         .filter((child) => child.place === place)
         .map(({ inboundSpi }) => inboundSpi);
-      if (first === undefined) this.createChild(configuration.association);
-      else association.enqueue(new CreateChild(this, configuration, undefined, { formerSpi: first }));
-      if (further.length > 0) association.enqueue(new DeleteFormer(further));
+      association.enqueue(new CreateChild(this, configuration, undefined, { formerSpis }));
     }
   }
 

@@ -23,8 +23,11 @@ export interface CreateChildOptions {
   /** What the peer asked for by INVALID_KE_PAYLOAD. */
   readonly group?: IkeGroup | undefined;
   readonly attempt?: number;
-  /** The inbound SPI of an earlier process's child, which this one replaces at the peer. */
-  readonly formerSpi?: number | undefined;
+  /**
+   * Inbound SPIs of an earlier process's children, which the peer is asked to delete when this one is there. Not by
+   * REKEY_SA: a peer that begins to rekey them itself, since we moved, would take both for a collision.
+   */
+  readonly formerSpis?: readonly number[] | undefined;
 }
 
 export class CreateChild implements Exchange {
@@ -51,7 +54,7 @@ export class CreateChild implements Exchange {
     this.#configuration = configuration;
     this.#replaced = replaced;
     this.#options = options;
-    this.retransmission = options.formerSpi === undefined ? undefined : urgentRetransmission;
+    this.retransmission = options.formerSpis === undefined ? undefined : urgentRetransmission;
     this.purpose = replaced === undefined ? 'create-child' : 'rekey-child';
   }
 
@@ -69,9 +72,8 @@ export class CreateChild implements Exchange {
       inboundSpi,
       proposals: configuration.espProposals,
     };
-    const { group: askedFor, formerSpi } = this.#options;
-    const group = askedFor ?? configuration.espProposals.find((one) => one.group !== undefined)?.group;
-    const replacedSpi = replaced?.inboundSpi ?? formerSpi;
+    const group =
+      this.#options.group ?? configuration.espProposals.find((one) => one.group !== undefined)?.group;
     this.#connection.deletedEarly.clear();
     this.#association = association;
     this.#offer = offer;
@@ -79,7 +81,7 @@ export class CreateChild implements Exchange {
     if (group !== undefined) this.#keyExchange = startKeyExchange(core.environment, group);
     core.emit({ type: 'expect-inbound', spi: inboundSpi });
     return [
-      ...(replacedSpi === undefined ? [] : [rekeyNotify(replacedSpi)]),
+      ...(replaced === undefined ? [] : [rekeyNotify(replaced.inboundSpi)]),
       ...offerPayloads(offer),
       { kind: 'nonce', data: this.#nonce },
       ...(this.#keyExchange === undefined
@@ -168,8 +170,8 @@ export class CreateChild implements Exchange {
       }
       this.#delete(replaced);
     }
-    const { formerSpi } = this.#options;
-    if (formerSpi !== undefined) this.#connection.current?.enqueueFirst(new DeleteFormer([formerSpi]));
+    const { formerSpis = [] } = this.#options;
+    if (formerSpis.length > 0) this.#connection.current?.enqueueFirst(new DeleteFormer(formerSpis));
   }
 
   /** The peer made the child and deleted it before we knew. */
@@ -203,10 +205,6 @@ export class CreateChild implements Exchange {
         this.#connection.current?.enqueueFirst(this.#again({ group }));
         return;
       }
-    }
-    if (notify?.type === notifyType.childSaNotFound && this.#options.formerSpi !== undefined) {
-      this.#connection.current?.enqueueFirst(this.#again({ formerSpi: undefined }));
-      return;
     }
     if (notify?.type === notifyType.childSaNotFound && replaced !== undefined) {
       this.#replacedIsGone(replaced);

@@ -124,7 +124,7 @@ describe('an IKE SA in another process', () => {
     assert.notEqual(pair.gateway.engine.snapshot()[0]!.roundTrip, undefined);
   });
 
-  it('makes a plain new child where the peer has lost the old one', () => {
+  it('makes its child also where the peer has lost the old one', () => {
     const pair = connected();
     const stored = suspend(pair)!;
     const child = pair.gateway.engine.snapshot()[0]!.children[0]!;

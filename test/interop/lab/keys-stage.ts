@@ -16,7 +16,7 @@ export class KeysStage {
   readonly stage: Stage;
   readonly stick: Stick;
   readonly #readers: CardLab;
-  readonly #client: ControlClient;
+  #client: ControlClient;
   #inserted: InsertedCard | undefined;
   #status: Status | undefined;
   readonly #done = new Set<string>();
@@ -37,11 +37,30 @@ export class KeysStage {
     const stage = await Stage.open(options);
     const client = await connectToService({ path: stage.client.controlSocket });
     const opened = new KeysStage(stage, readers, client);
-    await client.subscribe((status) => {
-      opened.#status = status;
-      for (const look of [...opened.#listeners]) look();
-    });
+    await opened.#follow();
     return opened;
+  }
+
+  async #follow(): Promise<void> {
+    await this.#client.subscribe((status) => {
+      this.#status = status;
+      for (const look of [...this.#listeners]) look();
+    });
+  }
+
+  /** Ends the service, by SIGTERM or SIGKILL, and with it the stick's mount. */
+  async stopService(how: 'stop' | 'kill' = 'stop'): Promise<void> {
+    this.#client.close();
+    this.#status = undefined;
+    const code = await this.stage.client[how]();
+    if (how === 'stop' && code !== 0) throw new Error(`the service ended with ${code}`);
+  }
+
+  /** After `stopService`. The card stays in; the stick is out. */
+  async startService(): Promise<void> {
+    await this.stage.client.startService();
+    this.#client = await connectToService({ path: this.stage.client.controlSocket });
+    await this.#follow();
   }
 
   async close(): Promise<void> {
