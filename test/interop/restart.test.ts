@@ -9,7 +9,7 @@ import { cannotRunCards } from '../fakes/card/pcscd.ts';
 import { VirtualCard } from '../fakes/card/virtual-card.ts';
 import { describeFrame } from './lab/capture.ts';
 import { CertificateAuthority } from './lab/certificates.ts';
-import { clientIdentity, officeSecret } from './lab/gateway.ts';
+import { clientIdentity, gatewayIdentity, officeSecret } from './lab/gateway.ts';
 import { KeysStage } from './lab/keys-stage.ts';
 import { skipUnless } from './lab/requirements.ts';
 import { cannotMountSticks } from './lab/stick.ts';
@@ -18,11 +18,12 @@ import { answersPing, exerciseTunnel, ping } from './lab/traffic.ts';
 describe('a planned restart', { skip: skipUnless() || cannotRunCards || cannotMountSticks }, () => {
   let keys: KeysStage;
   let card: VirtualCard;
+  let authority: CertificateAuthority;
 
   before(async () => {
     keys = await KeysStage.open();
     const { office, client } = keys.stage;
-    const authority = await CertificateAuthority.create(join(office.lab.directory, 'authority'), 'ecdsa');
+    authority = await CertificateAuthority.create(join(office.lab.directory, 'authority'), 'ecdsa');
     const issued = await authority.issue('ecdsa', {
       subject: 'O=Office, CN=laptop',
       alternativeName: clientIdentity,
@@ -130,6 +131,49 @@ describe('a planned restart', { skip: skipUnless() || cannotRunCards || cannotMo
     assert.equal(await reaches(), false);
     await keys.insert(card);
     await keys.answerPin();
+    await keys.state('connected');
+  });
+
+  test('the card signs, the stick keeps: the card is not asked to sign again, and pulled it ends all the same', async () => {
+    const { client } = keys.stage;
+    await client.down('office');
+    const server = await authority.issue('ecdsa', {
+      subject: 'O=Office, CN=gateway',
+      alternativeName: gatewayIdentity,
+      extendedUse: ['serverAuth'],
+    });
+    await client.putSecret('office authority', 'authority', authority.certificatePem);
+    await keys.stage.prepare(
+      {
+        gateway: {
+          authentication: { method: 'certificate', certificate: 'gateway.pem', authority: 'clients.pem' },
+        },
+        profile: {
+          authentication: { method: 'card', authorities: ['office authority'] },
+          ike: ['keep_in_vault = "Stick/secrets"'],
+        },
+      },
+      {
+        'x509/gateway.pem': server.certificatePem,
+        'private/gateway.pem': server.privateKeyPem,
+        'x509ca/clients.pem': authority.certificatePem,
+      },
+    );
+    await keys.up(1);
+    await pingHost();
+    const [before, signed] = [agreements(), card.signatures];
+    await keys.stopService();
+    await keys.startService();
+    keys.stick.plug();
+    await keys.answerPin();
+    await keys.state('connected');
+    await pingHost();
+    assert.deepEqual([agreements(), card.signatures], [before, signed]);
+    keys.pullCard();
+    await keys.state('failed');
+    assert.equal(await reaches(), false);
+    await keys.insert(card);
+    for (const _ of ['vault', 'signature']) await keys.answerPin();
     await keys.state('connected');
   });
 

@@ -7,7 +7,10 @@ import type { Profile } from '../profile/contract.ts';
 import { ikeConfigurationFor } from '../profile/ike-configuration.ts';
 import type { Credentials } from './credentials.ts';
 
-/** `localAddress`: towards the gateway; undefined as gateway. `key`: the card's, unlocked. Throws CredentialError where the store lacks something. */
+/**
+ * `localAddress`: towards the gateway; undefined as gateway. `key`: the card’s, unlocked; absent for an IKE SA that is there
+ * already. Throws CredentialError where the store lacks something.
+ */
 export function ikeConfigurationOf(
   profile: Profile,
   association: AssociationId,
@@ -18,13 +21,10 @@ export function ikeConfigurationOf(
 ): IkeConfiguration {
   const { authentication } = profile;
   if (authentication.method === 'card') {
-    const certificates = key === undefined ? [] : [key.certificate];
-    return ikeConfigurationFor(profile, {
-      association,
-      localAddress,
-      certificates,
-      ...(key && { keyType: key.keyType }),
-    });
+    const parts = { association, localAddress };
+    if (key === undefined) return ikeConfigurationFor(profile, { ...parts, isEstablished: true });
+    const { certificate, keyType } = key;
+    return ikeConfigurationFor(profile, { ...parts, certificates: [certificate], keyType });
   }
   if (authentication.method !== 'certificate')
     return ikeConfigurationFor(profile, { association, localAddress });

@@ -23,6 +23,8 @@ export interface ConnectionParts {
   /** With certificates: DER, our own first, and the type of its key. */
   readonly certificates?: readonly Uint8Array[];
   readonly keyType?: Extract<LocalAuthentication, { method: 'certificate' }>['keyType'];
+  /** The IKE SA is there already: we do not prove again who we are, and need nothing for that. */
+  readonly isEstablished?: boolean;
 }
 
 /** How long `up` waits for the first sign of the gateway. */
@@ -154,13 +156,14 @@ function remoteIdentity({ role, gateway }: Profile): Identity | undefined {
 
 function localAuthentication(
   { authentication }: Profile,
-  { certificates, keyType }: ConnectionParts,
+  { certificates = [], keyType, isEstablished = false }: ConnectionParts,
 ): LocalAuthentication {
   if (authentication.method === 'psk') return { method: 'psk' };
   if (authentication.method === 'eap') {
     return { method: 'eap', userName: authentication.identity, methods: authentication.methods };
   }
-  if (!certificates || certificates.length === 0 || !keyType) {
+  if (isEstablished) return { method: 'certificate', certificates: [], keyType: 'ecdsa-p256' };
+  if (certificates.length === 0 || !keyType) {
     throw new Error('A profile with a certificate needs the certificate and the type of its key.');
   }
   return { method: 'certificate', certificates, keyType };

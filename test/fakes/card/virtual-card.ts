@@ -49,6 +49,8 @@ const maximumTries = 3;
 const ok = 0x9000;
 
 export class VirtualCard {
+  /** How often it has signed, or decrypted by RSA. */
+  signatures = 0;
   readonly keys = new Map<number, KeyObject>();
   readonly objects = new Map<number, Uint8Array>();
   readonly pin: Reference = { value: padded(defaultPin), tries: maximumTries };
@@ -249,6 +251,7 @@ export class VirtualCard {
     const challenge = findTlv(template, 0x81);
     const point = findTlv(template, 0x85);
     try {
+      if (challenge !== undefined) this.signatures += 1;
       const result = challenge !== undefined ? sign(key, kind, challenge) : derive(key, point!);
       return Buffer.from(writeTlv(0x7c, writeTlv(0x82, result)));
     } catch {
