@@ -49,6 +49,7 @@ lifetime_seconds = 7200
 dead_peer_detection_seconds = 10
 nat_keepalive_seconds = 5
 give_up_seconds = 20
+keep_in_vault = "USB stick/over a restart"
 
 [esp]
 proposals = ["chacha20poly1305-curve25519", "aes256gcm16"]
@@ -103,6 +104,7 @@ test('the smallest profile has every default', () => {
       deadPeerDetectionSeconds: 30,
       natKeepaliveSeconds: 20,
       giveUpSeconds: 120,
+      keepIn: undefined,
     },
     esp: {
       proposals: defaultEspProposals,
@@ -148,6 +150,7 @@ test('every key is taken over', () => {
     authorities: ['gateways', 'system'],
   });
   assert.equal(profile.ike.giveUpSeconds, 20);
+  assert.deepEqual(profile.ike.keepIn, { vault: 'USB stick', compartment: 'over a restart' });
   assert.deepEqual(profile.esp, {
     proposals: [{ encryption: 'chacha20-poly1305', group: 31 }, { encryption: 'aes-256-gcm-16' }],
     lifetime: {
