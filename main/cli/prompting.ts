@@ -146,7 +146,7 @@ class Prompting {
   async #answerFromInput(prompt: Prompt): Promise<void> {
     this.#lines ??= linesOf(await this.#context.terminal.readAll());
     const line = this.#lines.shift();
-    // Nobody is there who could confirm a last try.
+    if (prompt.lastTry) this.#context.terminal.writeError(lastTryNeedsSomebody);
     if (line === undefined || prompt.lastTry) await this.#cancel(prompt);
     else await this.#answer(prompt, line, false);
   }
@@ -160,6 +160,9 @@ class Prompting {
     await this.#client.call('prompts.cancel', { id });
   }
 }
+
+const lastTryNeedsSomebody =
+  'It is the last try: a wrong answer blocks the card. It wants somebody who confirms it, at a terminal.\n';
 
 function answerParameters({ id, storable }: Prompt, confirmed: boolean, store: boolean) {
   return { id, ...(confirmed && { confirmLastTry: true }), ...(store && storable && { store: true }) };

@@ -170,7 +170,21 @@ describe('a smart card with strongSwan', { skip: skipUnless() || cannotRunCards 
     assert.equal(card.pin.tries, 1);
     await answer(third, '000000', true);
     assert.deepEqual((await state('failed')).failure, { code: 'card-blocked' });
+    await stage.client.down('office');
+  });
+
+  test('another program unblocks the card, or spends a try: the next prompt knows', async () => {
+    const connecting = () => stage.client.attempt(['up', 'office', '--secret-stdin'], '123456\n');
+    assert.match((await connecting()).stderr, /PIN of the card that "office" needs is blocked/);
+    await stage.client.down('office');
+    card.pin.tries = 1;
+    const last = await connecting();
+    assert.notEqual(last.code, 0);
+    assert.match(last.stderr, /last try/i);
+    assert.equal(card.pin.tries, 1);
+    await stage.client.down('office');
     card.pin.tries = 3;
+    assert.equal((await connecting()).code, 0);
     await stage.client.down('office');
   });
 

@@ -59,6 +59,9 @@ class AllCards implements Cards {
 
   verifyPin: Cards['verifyPin'] = (card, ...rest) =>
     this.#of(card, (cards) => cards.verifyPin(card, ...rest));
+  async countTries(card: string): Promise<void> {
+    await this.#of(card, (cards) => cards.countTries(card)).catch(() => undefined);
+  }
   lock: Cards['lock'] = (card) => this.#of(card, (cards) => cards.lock(card));
   sign: Cards['sign'] = (card, ...rest) => this.#of(card, (cards) => cards.sign(card, ...rest));
   agree: Cards['agree'] = (card, ...rest) => this.#of(card, (cards) => cards.agree(card, ...rest));

@@ -107,6 +107,8 @@ export interface Cards {
 
   /** Proves the PIN only; the card is reset afterwards unless `keepUnlocked`. */
   verifyPin(card: string, pin: CardPin, options?: { readonly keepUnlocked?: boolean }): Promise<void>;
+  /** Has `cards` tell how many tries are left now: other programs spend them, and bring them back. Never throws. */
+  countTries(card: string): Promise<void>;
   /** Ends the unlocked state that `keepUnlocked` left behind. */
   lock(card: string): Promise<void>;
   /**

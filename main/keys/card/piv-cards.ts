@@ -87,6 +87,15 @@ export class PivCards implements Cards {
     await this.#withPin(card, { pin, ...options }, (unlocking) => ({ type: 'verify-pin', ...unlocking }));
   }
 
+  async countTries(card: string): Promise<void> {
+    try {
+      const triesLeft = await this.#work(card, { type: 'tries' });
+      if (typeof triesLeft === 'number') this.#tell(card, triesLeft);
+    } catch {
+      // the card is out: there is nothing to count
+    }
+  }
+
   async lock(card: string): Promise<void> {
     await this.#work(card, { type: 'lock' });
   }
@@ -192,12 +201,12 @@ export class PivCards implements Cards {
       next: next === undefined ? undefined : this.#place(next),
       puk: options.puk === true,
     };
-    await this.#work(card, work).finally(() => this.#countTries(card));
+    await this.#work(card, work).finally(() => this.countTries(card));
   }
 
   async unblock(card: string, puk: CardPin, next: Uint8Array): Promise<void> {
     const work: CardWork = { type: 'unblock', puk: this.#pinPlace(puk), next: this.#place(next) };
-    await this.#work(card, work).finally(() => this.#countTries(card));
+    await this.#work(card, work).finally(() => this.countTries(card));
   }
 
   async generateKey(
@@ -356,7 +365,7 @@ export class PivCards implements Cards {
       if (error instanceof CardError && error.problem === 'pin-wrong') this.#tell(card, error.triesLeft);
       throw error;
     } finally {
-      if (pin !== undefined) void this.#countTries(card);
+      if (pin !== undefined) void this.countTries(card);
     }
   }
 
@@ -365,16 +374,6 @@ export class PivCards implements Cards {
       return this.#options.workers.work(this.#card(card).reader, work);
     } catch (error) {
       return Promise.reject(error);
-    }
-  }
-
-  /** How many are left is shown, and changes with every PIN. */
-  async #countTries(id: string): Promise<void> {
-    try {
-      const triesLeft = await this.#work(id, { type: 'tries' });
-      if (typeof triesLeft === 'number') this.#tell(id, triesLeft);
-    } catch {
-      // the card is out: there is nothing to count
     }
   }
 

@@ -159,6 +159,7 @@ export class CardKeys {
   ): Promise<CardPin | undefined> {
     const { cards } = this.#surroundings;
     let failure: 'wrong' | 'wrong-length' | undefined;
+    await cards.countTries(id);
     for (;;) {
       const pin = await this.#askOnce(this.#card(id), failure, use, removed);
       try {

@@ -27,7 +27,7 @@ export class FakeCard {
     const fake = this;
     const provider: Pick<
       Cards,
-      'provider' | 'state' | 'readers' | 'cards' | 'onEvent' | 'verifyPin' | 'agree'
+      'provider' | 'state' | 'readers' | 'cards' | 'onEvent' | 'countTries' | 'verifyPin' | 'agree'
     > = {
       provider: 'piv',
       state: 'ready',
@@ -39,6 +39,7 @@ export class FakeCard {
         fake.#listeners.add(listener);
         return { close: () => fake.#listeners.delete(listener) };
       },
+      countTries: async () => {},
       verifyPin: async (_card, pin) => this.#verify(pin),
       agree: async (_card, _purpose, point, { pin }: CardOperationOptions = {}) => {
         if (pin !== undefined) this.#verify(pin);

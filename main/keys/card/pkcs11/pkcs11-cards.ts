@@ -125,6 +125,9 @@ export class Pkcs11Cards implements Cards {
     await this.#work(card, { type: 'verify-pin' }, { pin, ...options }, [], () => undefined);
   }
 
+  /** The flags of the token tell, and are looked at all the time. */
+  async countTries(): Promise<void> {}
+
   async lock(card: string): Promise<void> {
     const { module, slot } = this.#find(card);
     await module.process.request({ type: 'lock', slot }, [], deadline.work, () => undefined);
