@@ -1,7 +1,9 @@
 // iphlpapi.dll (Windows, x64): addresses, routes, metric, MTU and DNS of an interface. Structures are built by offset.
 import koffi from 'koffi';
-import { bindWindows, WindowsCallError } from './kernel32.ts';
+import { writeSocketAddress } from './iphlpapi-tables.ts';
+import { bindWindows, WindowsCallError, windowsError } from './kernel32.ts';
 import { allocateBlock, type NativeBlock, writePointer } from './libc-memory.ts';
+import { wideText } from './wide-text.ts';
 
 const convertLuidToIndex = bindWindows<(luid: number, index: number) => number>(
   koffi.load('iphlpapi.dll'),
@@ -23,6 +25,8 @@ export interface InterfaceRoute {
   readonly destination: AddressBytes;
   readonly prefixLength: number;
   readonly metric: number;
+  /** 4 or 16 bytes; absent: the destinations are on the link. */
+  readonly nextHop?: AddressBytes | undefined;
 }
 
 export interface InterfaceNumbers {
@@ -43,6 +47,25 @@ export class IpHelper {
     this.#calls = bindCalls(koffi.load(path));
   }
 
+  /** The NET_LUID of the interface that people know by that name ("Wi-Fi", "sealnic0"); undefined: there is none. */
+  luidOfAlias(alias: string): bigint | undefined {
+    const luid = allocateBlock(8);
+    const name = wideText(alias);
+    const result = this.#calls.aliasToLuid(name.address, luid.address);
+    // Where no interface has the name, the documentation knows of no other answer than this one.
+    if (result === invalidParameter || result === noSuchAlias) return undefined;
+    check('ConvertInterfaceAliasToLuid', result);
+    return luid.view.getBigUint64(0, true);
+  }
+
+  /** struct GUID, 16 bytes: the name under which the registry holds the interface's settings. */
+  guidOfLuid(luid: bigint): Uint8Array {
+    const identity = allocateBlock(24);
+    identity.view.setBigUint64(16, luid, true);
+    check('ConvertInterfaceLuidToGuid', this.#calls.luidToGuid(identity.address + 16, identity.address));
+    return identity.bytes.slice(0, 16);
+  }
+
   addAddress(luid: bigint, address: AddressBytes, prefixLength: number): void {
     const row = this.#addressRow(luid, address, prefixLength);
     check('CreateUnicastIpAddressEntry', this.#calls.createAddress(row.address), alreadyExists);
@@ -53,7 +76,6 @@ export class IpHelper {
     check('DeleteUnicastIpAddressEntry', this.#calls.deleteAddress(row.address), notFound);
   }
 
-  /** Without a next hop: the destinations are on the link. */
   addRoute(luid: bigint, route: InterfaceRoute): void {
     const row = this.#routeRow(luid, route);
     check('CreateIpForwardEntry2', this.#calls.createRoute(row.address), alreadyExists);
@@ -84,13 +106,20 @@ export class IpHelper {
     return true;
   }
 
-  /** Replaces the name servers of one family and the search list; empty lists take them away. Windows 10, 19041. */
-  setDns(luid: bigint, family: 4 | 6, servers: readonly string[], searchDomains: readonly string[]): void {
-    const identity = allocateBlock(24);
-    identity.view.setBigUint64(16, luid, true);
-    check('ConvertInterfaceLuidToGuid', this.#calls.luidToGuid(identity.address + 16, identity.address));
-    const serverText = wideString(servers.join(','));
-    const searchText = wideString(searchDomains.join(','));
+  /**
+   * Replaces the name servers of one family and the search list; empty lists take them away. False where no interface
+   * has the GUID. Windows 10, 19041.
+   */
+  setDns(
+    guid: Uint8Array,
+    family: 4 | 6,
+    servers: readonly string[],
+    searchDomains: readonly string[],
+  ): boolean {
+    const identity = allocateBlock(16);
+    identity.bytes.set(guid);
+    const serverText = wideText(servers.join(','));
+    const searchText = wideText(searchDomains.join(','));
     const settings = allocateBlock(64);
     const nameServer = 2;
     const searchList = 4;
@@ -99,7 +128,10 @@ export class IpHelper {
     settings.view.setUint32(8, nameServer | searchList | (family === 6 ? version6 : 0), true);
     writePointer(settings.view, 24, serverText.address);
     writePointer(settings.view, 32, searchText.address);
-    check('SetInterfaceDnsSettings', this.#calls.setDns(identity.address, settings.address));
+    const result = this.#calls.setDns(identity.address, settings.address);
+    if (result === windowsError.fileNotFound || result === notFound) return false;
+    check('SetInterfaceDnsSettings', result);
+    return true;
   }
 
   /** MIB_UNICASTIPADDRESS_ROW, 80 bytes: address 0, LUID 32, prefix length 60, state of duplicate detection 64. */
@@ -115,14 +147,14 @@ export class IpHelper {
   }
 
   /** MIB_IPFORWARD_ROW2, 104 bytes: LUID 0, destination 12, its length 40, next hop 44, metric 84, protocol 88. */
-  #routeRow(luid: bigint, { destination, prefixLength, metric }: InterfaceRoute): NativeBlock {
+  #routeRow(luid: bigint, { destination, prefixLength, metric, nextHop }: InterfaceRoute): NativeBlock {
     const row = allocateBlock(104);
     this.#calls.initializeRoute(row.address);
     const byManagement = 3;
     row.view.setBigUint64(0, luid, true);
     writeSocketAddress(row, 12, destination);
     row.bytes[40] = prefixLength;
-    writeSocketAddress(row, 44, new Uint8Array(destination.length));
+    writeSocketAddress(row, 44, nextHop ?? new Uint8Array(destination.length));
     row.view.setUint32(84, metric, true);
     row.view.setUint32(88, byManagement, true);
     return row;
@@ -130,9 +162,11 @@ export class IpHelper {
 }
 
 const systemFamily = { 4: 2, 6: 23 } as const;
-/** ERROR_OBJECT_ALREADY_EXISTS, ERROR_NOT_FOUND. */
+/** ERROR_OBJECT_ALREADY_EXISTS, ERROR_NOT_FOUND, ERROR_INVALID_PARAMETER, ERROR_INVALID_NAME. */
 const alreadyExists = 5010;
 const notFound = 1168;
+const invalidParameter = 87;
+const noSuchAlias = 123;
 
 /** MIB_IPINTERFACE_ROW, as far as it is used. */
 const interfaceRow = {
@@ -145,20 +179,6 @@ const interfaceRow = {
   metric: 148,
   mtu: 152,
 } as const;
-
-/** SOCKADDR_INET, 28 bytes: family 0 (16 bits), the address at 4 (IPv4) or 8 (IPv6); no port. */
-function writeSocketAddress(row: NativeBlock, offset: number, address: AddressBytes): void {
-  const family = address.length === 4 ? 4 : 6;
-  row.bytes.fill(0, offset, offset + 28);
-  row.view.setUint16(offset, systemFamily[family], true);
-  row.bytes.set(address, offset + (family === 4 ? 4 : 8));
-}
-
-function wideString(text: string): NativeBlock {
-  const block = allocateBlock((text.length + 1) * 2);
-  block.bytes.set(Buffer.from(text, 'utf16le'));
-  return block;
-}
 
 function check(call: string, result: number, allowed = 0): void {
   if (result !== 0 && result !== allowed) throw new WindowsCallError(call, result);
@@ -177,6 +197,10 @@ function bindCalls(library: ReturnType<typeof koffi.load>) {
     initializeInterface: bindRow('void', 'InitializeIpInterfaceEntry'),
     getInterface: bindRow('uint32_t', 'GetIpInterfaceEntry'),
     setInterface: bindRow('uint32_t', 'SetIpInterfaceEntry'),
+    aliasToLuid: bindWindows<(alias: number, luid: number) => number>(
+      library,
+      'uint32_t __stdcall ConvertInterfaceAliasToLuid(uintptr_t alias, uintptr_t luid)',
+    ),
     luidToGuid: bindWindows<(luid: number, guid: number) => number>(
       library,
       'uint32_t __stdcall ConvertInterfaceLuidToGuid(uintptr_t luid, uintptr_t guid)',

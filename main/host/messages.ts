@@ -9,11 +9,14 @@ export type CheckMessage =
   | { readonly code: 'reverse-path-open' | 'reverse-path-marked' | 'reverse-path-strict' }
   | { readonly code: 'resolver-systemd' | 'nothing-left' | 'lockdown-left' }
   | { readonly code: 'resolver-file' | 'resolver-stale'; readonly path: string }
+  | { readonly code: 'wintun-present' | 'wintun-missing'; readonly path: string }
+  | { readonly code: 'resolver-name-policy' | 'resolver-group-policy' }
   | { readonly code: 'changes-left'; readonly count: number };
 
 /** What a person can do about it, where the service cannot. */
 export type AdviceMessage =
   | { readonly code: 'load-tun-module' | 'give-privileges' | 'run-as-root' }
+  | { readonly code: 'install-again' | 'run-as-administrator' }
   | { readonly code: 'install-package'; readonly package: string }
   | { readonly code: 'loosen-reverse-path'; readonly path: string; readonly filter: string };
 
@@ -24,4 +27,8 @@ export type ChangeMessage =
   | { readonly code: 'change-setting'; readonly path: string; readonly value: string }
   | { readonly code: 'change-file'; readonly path: string }
   | { readonly code: 'change-lockdown' }
-  | { readonly code: 'change-name-servers'; readonly link: string };
+  | { readonly code: 'change-name-servers'; readonly link: string }
+  | { readonly code: 'change-address'; readonly link: string; readonly address: string }
+  | { readonly code: 'change-route'; readonly link: string; readonly prefix: string }
+  | { readonly code: 'change-blocked-route'; readonly prefix: string }
+  | { readonly code: 'change-name-policy'; readonly path: string };

@@ -23,6 +23,9 @@ import {
 import type { Adapter, AdapterOptions, OpenAdapter } from './contract.ts';
 import { stableGuid } from './stable-guid.ts';
 
+/** Where the library lies: beside the service's own node.exe. */
+export const wintunPath = win32.join(dirname(process.execPath), 'wintun.dll');
+
 /** SHA-256 of wintun.dll 0.14.1 for x64. */
 const librarySha256 = 'e5da8447dc2c320edc0fc52fa01885c103de8c118481f683643cacc3220dafce';
 
@@ -70,7 +73,7 @@ const tunnelType = 'SealNIC';
  * its process ends. Throws WintunError.
  */
 export const openAdapter: OpenAdapter = (options, memory) => {
-  const library = loadWintun(win32.join(dirname(process.execPath), 'wintun.dll'), librarySha256);
+  const library = loadWintun(wintunPath, librarySha256);
   try {
     return new WintunRings(library, options, memory, usualSettings, () => library.unload());
   } catch (error) {

@@ -1,24 +1,132 @@
-// Name resolution on Windows: the adapter's own name servers, which Windows asks first since its metric is the best. They
-// lie in the registry under the adapter's GUID and outlive it: taking them back is needed.
+// Name resolution on Windows: the adapter's own name servers, and a rule of the name resolution policy table (NRPT) that
+// sends names to them alone. Both lie in the registry and outlive adapter and service: taking them back is needed.
 import type { IpHelper } from '../../../native/iphlpapi.ts';
+import {
+  deleteRegistryKey,
+  deleteRegistryValues,
+  type RegistryValue,
+  registrySubkeys,
+  writeRegistryKey,
+} from '../../../native/registry.ts';
+import { announceParameterChange } from '../../../native/service-announcement.ts';
+import { stableGuid } from '../adapter/stable-guid.ts';
+import type { UndoStep } from '../journal/journal.ts';
 import type { DnsConfiguration } from '../network.ts';
+import { InterfaceMissingError } from '../routes/win32.ts';
 
-/**
- * Search domains are those that Windows appends to short names; which names go to these servers is not narrowed by them.
- * Throws WindowsCallError.
- */
-export function setInterfaceDns(
-  helper: IpHelper,
-  luid: bigint,
-  { servers, searchDomains }: Pick<DnsConfiguration, 'servers' | 'searchDomains'>,
-): void {
-  for (const family of [4, 6] as const) {
-    const ofFamily = servers.filter((server) => server.includes(':') === (family === 6));
-    helper.setDns(luid, family, ofFamily, ofFamily.length > 0 ? searchDomains : []);
-  }
+export type DnsStep = Extract<UndoStep, { kind: 'interface-dns' | 'name-policy' }>;
+
+/** What `makeDns` will change. Throws InterfaceMissingError, WindowsCallError. */
+export function dnsSteps(helper: IpHelper, { interfaceName }: DnsConfiguration): DnsStep[] {
+  const luid = helper.luidOfAlias(interfaceName);
+  if (luid === undefined) throw new InterfaceMissingError(interfaceName);
+  const place = namesFollowGroupPolicy() ? groupPolicyPlace : localPlace;
+  return [
+    { kind: 'interface-dns', interfaceName, guid: formatGuid(helper.guidOfLuid(luid)) },
+    { kind: 'name-policy', path: `${place}\\${ruleName(interfaceName)}` },
+  ];
 }
 
 /** Throws WindowsCallError. */
-export function clearInterfaceDns(helper: IpHelper, luid: bigint): void {
-  setInterfaceDns(helper, luid, { servers: [], searchDomains: [] });
+export function makeDns(
+  helper: IpHelper,
+  configuration: Pick<DnsConfiguration, 'servers' | 'searchDomains'>,
+  steps: readonly DnsStep[],
+): void {
+  for (const step of steps) {
+    if (step.kind === 'interface-dns') {
+      const guid = parseGuid(step.guid);
+      setServers(helper, guid, configuration);
+    } else {
+      writeRegistryKey(step.path, namePolicy(configuration));
+    }
+  }
+  refreshNames();
+}
+
+/** Returns whether there was anything to take back. Throws WindowsCallError. */
+export function undoDnsStep(helper: IpHelper, step: DnsStep): boolean {
+  if (step.kind === 'interface-dns') {
+    if (!setServers(helper, parseGuid(step.guid), { servers: [], searchDomains: [] })) {
+      // The adapter has gone; its settings wait in the registry for the next one with its GUID.
+      for (const place of interfacePlaces) {
+        deleteRegistryValues(`${place}\\${step.guid}`, ['NameServer', 'SearchList']);
+      }
+    }
+    return true;
+  }
+  const found = deleteRegistryKey(step.path);
+  if (found) refreshNames();
+  return found;
+}
+
+/**
+ * The values of a rule: those names, or all where there are none, are asked of these servers. Microsoft's
+ * [MS-GPNRPT] section 2.2.2 has them; 8 in ConfigOptions: the rule's servers are asked, and nothing else is said.
+ */
+export function namePolicy({
+  servers,
+  searchDomains,
+}: Pick<DnsConfiguration, 'servers' | 'searchDomains'>): Readonly<Record<string, RegistryValue>> {
+  return {
+    Version: 2,
+    ConfigOptions: 8,
+    Name: searchDomains.length === 0 ? ['.'] : searchDomains.map((domain) => `.${domain}`),
+    GenericDNSServers: servers.join('; '),
+    Comment: '',
+    DisplayName: 'SealNIC',
+    IPSECCARestriction: '',
+  };
+}
+
+/** The computer's own rules count for nothing while group policy has any: ours then lie among those. */
+export function namesFollowGroupPolicy(): boolean {
+  return registrySubkeys(groupPolicyPlace).length > 0;
+}
+
+/** "{8F0E4F5B-1B7C-4D0A-9A5B-6C2F3D1E7A94}" of struct GUID, 16 bytes. */
+export function formatGuid(guid: Uint8Array): string {
+  const [one, two, three] = [guid.slice(0, 4), guid.slice(4, 6), guid.slice(6, 8)].map((part) =>
+    Buffer.from(part.reverse()).toString('hex'),
+  );
+  const last = Buffer.from(guid.slice(8)).toString('hex');
+  return `{${one}-${two}-${three}-${last.slice(0, 4)}-${last.slice(4)}}`.toUpperCase();
+}
+
+const localPlace = 'SYSTEM\\CurrentControlSet\\Services\\Dnscache\\Parameters\\DnsPolicyConfig';
+const groupPolicyPlace = 'SOFTWARE\\Policies\\Microsoft\\Windows NT\\DNSClient\\DnsPolicyConfig';
+const interfacePlaces = ['Tcpip', 'Tcpip6'].map(
+  (driver) => `SYSTEM\\CurrentControlSet\\Services\\${driver}\\Parameters\\Interfaces`,
+);
+
+/** One rule for each adapter, so that it is known again. */
+function ruleName(interfaceName: string): string {
+  return formatGuid(stableGuid(`${interfaceName} names`));
+}
+
+/** The DNS client reads its rules when its service is told that its parameters have changed. */
+function refreshNames(): void {
+  announceParameterChange('Dnscache');
+}
+
+/** False where no interface has the GUID any more. */
+function setServers(
+  helper: IpHelper,
+  guid: Uint8Array,
+  { servers, searchDomains }: Pick<DnsConfiguration, 'servers' | 'searchDomains'>,
+): boolean {
+  return ([4, 6] as const)
+    .map((family) => {
+      const ofFamily = servers.filter((server) => server.includes(':') === (family === 6));
+      return helper.setDns(guid, family, ofFamily, ofFamily.length > 0 ? searchDomains : []);
+    })
+    .some((found) => found);
+}
+
+function parseGuid(text: string): Uint8Array {
+  const bytes = Buffer.from(text.replace(/[{}-]/g, ''), 'hex');
+  bytes.subarray(0, 4).reverse();
+  bytes.subarray(4, 6).reverse();
+  bytes.subarray(6, 8).reverse();
+  return bytes;
 }

@@ -3,9 +3,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { runCommand } from '../command/linux.ts';
 import { type DnsPlaces, resolverMarker, usesResolved } from '../dns/linux.ts';
 import type { JournalEntry } from '../journal/journal.ts';
-import type { AdviceMessage, ChangeMessage, CheckMessage } from '../messages.ts';
-import { describe } from '../network/undo-linux.ts';
 import type { HostFinding } from '../network.ts';
+import { checkJournal, good, problem, repairable } from './findings.ts';
 
 export interface CheckOptions {
   /** Changes that nobody wants any more. */
@@ -38,22 +37,6 @@ const lockdownFinding: HostFinding = {
   message: { code: 'lockdown-left' },
   repairable: true,
 };
-
-function good(code: string, message: CheckMessage): HostFinding {
-  return { code, severity: 'good', message, repairable: false };
-}
-
-function problem(code: string, message: CheckMessage, advice: AdviceMessage): HostFinding {
-  return { code, severity: 'problem', message, advice, repairable: false };
-}
-
-function repairable(
-  code: string,
-  message: CheckMessage,
-  changes: readonly ChangeMessage[] = [],
-): HostFinding {
-  return { code, severity: 'problem', message, repairable: true, ...(changes.length > 0 && { changes }) };
-}
 
 function checkTunDevice(): HostFinding {
   const code = 'tun-device';
@@ -111,16 +94,6 @@ function checkResolver({ dns, leftOver }: CheckOptions): HostFinding {
     ? repairable(code, { code: 'resolver-stale', path })
     : good(code, { code: 'resolver-file', path });
 }
-
-function checkJournal(leftOver: readonly JournalEntry[]): HostFinding {
-  const code = 'leftover-changes';
-  if (leftOver.length === 0) return good(code, { code: 'nothing-left' });
-  const changes = leftOver.slice(0, mostChanges).map(({ step }) => describe(step));
-  return repairable(code, { code: 'changes-left', count: leftOver.length }, changes);
-}
-
-/** So many are told one by one. */
-const mostChanges = 10;
 
 function readSetting(path: string): string | undefined {
   try {

@@ -14,7 +14,22 @@ export type UndoStep =
   | { readonly kind: 'kernel-setting'; readonly path: string; readonly value: string }
   /** Taken back only while the file still begins with `marker`: else someone else has written it since. */
   | { readonly kind: 'file'; readonly path: string; readonly before: FileImage; readonly marker: string }
-  | { readonly kind: 'resolved-link'; readonly interfaceName: string };
+  | { readonly kind: 'resolved-link'; readonly interfaceName: string }
+  /** With prefix length. */
+  | { readonly kind: 'interface-address'; readonly interfaceName: string; readonly address: string }
+  /** Without a next hop the destinations are on the link. */
+  | {
+      readonly kind: 'interface-route';
+      readonly interfaceName: string;
+      readonly prefix: string;
+      readonly nextHop?: string;
+    }
+  /** A route that leads nowhere, so that the destination is shut. */
+  | { readonly kind: 'blocked-route'; readonly prefix: string }
+  /** Name servers of an interface; `guid` as the registry writes it: "{…}". */
+  | { readonly kind: 'interface-dns'; readonly interfaceName: string; readonly guid: string }
+  /** A key of the registry that says who is asked for which names, below HKEY_LOCAL_MACHINE. */
+  | { readonly kind: 'name-policy'; readonly path: string };
 
 /** A file as it was: to the byte, with mode, owner and times, or the target of a symbolic link. */
 export type FileImage =
@@ -142,6 +157,16 @@ export function stepKey(step: UndoStep): string {
       return `${step.kind} ${step.path}`;
     case 'resolved-link':
       return `resolved-link ${step.interfaceName}`;
+    case 'interface-address':
+      return `${step.kind} ${step.interfaceName} ${step.address}`;
+    case 'interface-route':
+      return `${step.kind} ${step.interfaceName} ${step.prefix} ${step.nextHop ?? ''}`;
+    case 'blocked-route':
+      return `${step.kind} ${step.prefix}`;
+    case 'interface-dns':
+      return `${step.kind} ${step.guid}`;
+    case 'name-policy':
+      return `${step.kind} ${step.path}`;
   }
 }
 

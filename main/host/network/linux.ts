@@ -9,7 +9,7 @@ import { checkHost } from '../doctor/linux.ts';
 import { loadRuleset, readTableCounters } from '../firewall/linux.ts';
 import { neighbourRulesetText, rulesetText } from '../firewall/ruleset-linux.ts';
 import { captureFile } from '../journal/file-image.ts';
-import { type FileImage, Journal, type JournalGroup, type UndoStep } from '../journal/journal.ts';
+import { type FileImage, Journal, type UndoStep } from '../journal/journal.ts';
 import { setLinkMtu } from '../link/linux.ts';
 import { addressTowards } from '../link/source-linux.ts';
 import { installLockdown, isLockdownInstalled, removeLockdown } from '../lockdown/linux.ts';
@@ -23,10 +23,11 @@ import type {
 import { failClosedRoutes, type IpChange, makeIpChanges, tunnelRoutes } from '../routes/linux.ts';
 import { readRoute, readTerminal, watchTerminalChanges } from '../terminal/linux.ts';
 import { systemTimer } from '../terminal/timer.ts';
+import { groupsToUndo, JournalledChanges } from './journalled-changes.ts';
 import { localNetworks } from './local-network.ts';
 import type { HostNetworkOptions } from './options.ts';
 import { requirePrefix } from './prefixes.ts';
-import { undoEntries } from './undo-linux.ts';
+import { undoOnLinux } from './undo-linux.ts';
 
 /** See HostNetwork. Calls are carried out one after the other, in their order. */
 export function openLinuxHostNetwork(options: HostNetworkOptions): HostNetwork {
@@ -36,13 +37,13 @@ export function openLinuxHostNetwork(options: HostNetworkOptions): HostNetwork {
 class LinuxHostNetwork implements HostNetwork {
   readonly #options: HostNetworkOptions;
   readonly #journal: Journal;
-  #queue: Promise<unknown> = Promise.resolve();
-  #earlierBootsSettled = false;
+  readonly #changes: JournalledChanges;
   #tableName: string | undefined;
 
   constructor(options: HostNetworkOptions) {
     this.#options = options;
     this.#journal = new Journal(options.journal, options.boot ?? currentBoot());
+    this.#changes = new JournalledChanges(this.#journal, undoOnLinux(this.#dnsPlaces));
     this.#tableName = this.#journal
       .outstanding('fail-closed')
       .map(({ step }) => (step.kind === 'firewall-table' ? step.name : undefined))
@@ -50,14 +51,14 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   applyFailClosed(configuration: FailClosedConfiguration): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#settleEarlierBoots();
+    return this.#changes.enqueue(async () => {
+      await this.#changes.settleEarlierBoots();
       const local = configuration.allowLocalNetwork ? this.#localNetworks(configuration) : [];
       const ruleset = rulesetText(configuration, local);
       const neighbours = neighbourRulesetText(configuration);
       const routes = usable(failClosedRoutes(configuration, local));
       this.#tableName = configuration.tableName;
-      await this.#change(
+      await this.#changes.change(
         'fail-closed',
         [
           ...this.#sourceValidation(),
@@ -86,18 +87,18 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   removeFailClosed(): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#undoGroups(['fail-closed']);
+    return this.#changes.enqueue(async () => {
+      await this.#changes.undo(['fail-closed']);
       this.#removeLockdown();
     });
   }
 
   applyTunnel(configuration: TunnelConfiguration): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#settleEarlierBoots();
+    return this.#changes.enqueue(async () => {
+      await this.#changes.settleEarlierBoots();
       const routes = usable(tunnelRoutes(configuration, (prefix) => realSource(prefix, configuration.mark)));
       const steps = [...this.#sourceValidation(), ...routes.map(undoOf)];
-      const taken = await this.#change('tunnel', steps, async () => {
+      const taken = await this.#changes.change('tunnel', steps, async () => {
         honourMarks();
         prepareAdapter(configuration);
         await makeIpChanges(routes);
@@ -110,29 +111,29 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   removeTunnel(): Promise<void> {
-    return this.#enqueue(async () => void (await this.#undoGroups(['tunnel'])));
+    return this.#changes.enqueue(async () => void (await this.#changes.undo(['tunnel'])));
   }
 
   applyDns(configuration: DnsConfiguration): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#settleEarlierBoots();
+    return this.#changes.enqueue(async () => {
+      await this.#changes.settleEarlierBoots();
       if (usesResolved(this.#dnsPlaces)) {
         const { interfaceName } = configuration;
-        await this.#change('dns', [{ kind: 'resolved-link', interfaceName }], () =>
+        await this.#changes.change('dns', [{ kind: 'resolved-link', interfaceName }], () =>
           setResolvedLink(this.#dnsPlaces, configuration),
         );
         return;
       }
       const path = this.#dnsPlaces.resolverPath;
       const before = this.#imageBefore(path);
-      await this.#change('dns', [{ kind: 'file', path, before, marker: resolverMarker }], async () =>
+      await this.#changes.change('dns', [{ kind: 'file', path, before, marker: resolverMarker }], async () =>
         writeResolver(path, configuration, before),
       );
     });
   }
 
   removeDns(): Promise<void> {
-    return this.#enqueue(async () => void (await this.#undoGroups(['dns'])));
+    return this.#changes.enqueue(async () => void (await this.#changes.undo(['dns'])));
   }
 
   async readCounters(): Promise<ReadonlyMap<string, { packets: number; bytes: number }>> {
@@ -160,40 +161,10 @@ class LinuxHostNetwork implements HostNetwork {
   }
 
   undo({ keepFailClosed }: { keepFailClosed: boolean }): Promise<readonly ChangeMessage[]> {
-    return this.#enqueue(async () => {
-      const groups: JournalGroup[] = keepFailClosed ? ['dns', 'tunnel'] : ['dns', 'tunnel', 'fail-closed'];
-      const undone = await this.#undoGroups(groups);
+    return this.#changes.enqueue(async () => {
+      const undone = await this.#changes.undo(groupsToUndo(keepFailClosed));
       return keepFailClosed || !this.#removeLockdown() ? undone : [...undone, { code: 'change-lockdown' }];
     });
-  }
-
-  /** Resolves to what of an earlier apply was taken back. */
-  async #change(
-    group: JournalGroup,
-    steps: readonly UndoStep[],
-    make: () => Promise<void>,
-  ): Promise<readonly UndoStep[]> {
-    const stale = this.#journal.begin(group, steps);
-    await make();
-    // What is new stands before what is old goes: nothing is open in between.
-    if (stale.length > 0) await undoEntries(this.#journal, stale, this.#dnsPlaces);
-    return stale.map(({ step }) => step);
-  }
-
-  async #undoGroups(groups: readonly JournalGroup[]): Promise<ChangeMessage[]> {
-    const settled = await this.#settleEarlierBoots();
-    const entries = groups.flatMap((group) => this.#journal.outstanding(group));
-    if (entries.length === 0) return settled;
-    return [...settled, ...(await undoEntries(this.#journal, entries, this.#dnsPlaces))];
-  }
-
-  /** Most of what an earlier start of the computer left is gone with it; files are not. */
-  async #settleEarlierBoots(): Promise<ChangeMessage[]> {
-    if (this.#earlierBootsSettled) return [];
-    const entries = this.#journal.outstanding().filter(({ boot }) => boot !== this.#journal.boot);
-    const undone = entries.length > 0 ? await undoEntries(this.#journal, entries, this.#dnsPlaces) : [];
-    this.#earlierBootsSettled = true;
-    return undone;
   }
 
   /** The file as it was before our first change to it; someone else's newer content counts as the original. */
@@ -250,13 +221,6 @@ class LinuxHostNetwork implements HostNetwork {
       resolvedDirectory: this.#options.resolvedDirectory ?? '/run/systemd/resolve',
       resolvedCommand: this.#options.resolvedCommand ?? 'resolvectl',
     };
-  }
-
-  /** A call that fails does not keep the next one from being tried. */
-  #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#queue.then(work, work);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }
 

@@ -15,6 +15,8 @@ export interface HostNetworkOptions {
   readonly lockdownDirectory?: string;
   /** Default "/etc/systemd/system". */
   readonly unitDirectory?: string;
+  /** Windows: another library with the functions of iphlpapi.dll. */
+  readonly ipHelperLibrary?: string;
   /** Default: the system's. */
   readonly timer?: Timer;
   /** Identifies this start of the computer; default: what the system says. */
