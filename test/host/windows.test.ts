@@ -96,8 +96,8 @@ describe('Windows', { skip }, () => {
       'wait for nothing': 'nothing',
       'wait with stop': 'stopped',
       'around the ring': { taken: 300, wrong: 0 },
-      'empty and oversized': { read: 1, length: 100, discarded: 2, missedWakeUps: 0, rearmed: 0 },
-      'missed wake-up': { waited: 'readable', read: 1, missed: 1 },
+      'empty and oversized': { read: 1, length: 100, discarded: 2, rearmed: 0 },
+      'missed wake-up': { waited: 'readable', read: 1 },
       'stop under load is seen': true,
       written: { dealtWith: 6, refused: 4 },
       rearmed: {

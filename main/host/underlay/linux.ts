@@ -41,7 +41,7 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
     const nameOf = (remote: Endpoint): Endpoint => (isNative ? { ...remote, port: 0 } : remote);
 
     const underlay: Underlay = {
-      fileDescriptor: descriptor,
+      waitable: descriptor,
       localPort,
       get sendsSegmented() {
         return sender.segmented;
