@@ -1,11 +1,29 @@
 // iphlpapi.dll (Windows, x64): addresses, routes, metric, MTU and DNS of an interface. Structures are built by offset.
 import koffi from 'koffi';
 import { bindWindows, WindowsCallError } from './kernel32.ts';
-import { allocateBlock, type NativeBlock, writePointer } from './libc-memory.ts';
+import { allocateBlock, type NativeBlock, viewOfAddress, writePointer } from './libc-memory.ts';
 
+const library = koffi.load('iphlpapi.dll');
 const convertLuidToIndex = bindWindows<(luid: number, index: number) => number>(
-  koffi.load('iphlpapi.dll'),
+  library,
   'uint32_t __stdcall ConvertInterfaceLuidToIndex(uintptr_t luid, uintptr_t index)',
+);
+
+const convertAliasToLuid = bindWindows<(alias: number, luid: number) => number>(
+  library,
+  'uint32_t __stdcall ConvertInterfaceAliasToLuid(uintptr_t alias, uintptr_t luid)',
+);
+const bindTable = (name: string) =>
+  bindWindows<(family: number, table: number) => number>(
+    library,
+    `uint32_t __stdcall ${name}(uint16_t family, uintptr_t table)`,
+  );
+const getRoutes = bindTable('GetIpForwardTable2');
+const getInterfaces = bindTable('GetIpInterfaceTable');
+const getAddresses = bindTable('GetUnicastIpAddressTable');
+const freeTable = bindWindows<(table: number) => void>(
+  library,
+  'void __stdcall FreeMibTable(uintptr_t table)',
 );
 
 /** The interface index of a NET_LUID. Throws WindowsCallError where no interface has it. */
@@ -16,8 +34,103 @@ export function interfaceIndexOfLuid(luid: bigint): number {
   return block.view.getUint32(8, true);
 }
 
+/** The interface of that name (its alias); undefined: there is none. */
+export function interfaceLuidOfName(name: string): bigint | undefined {
+  const text = wideString(name);
+  const luid = allocateBlock(8);
+  const result = convertAliasToLuid(text.address, luid.address);
+  return result === 0 ? luid.view.getBigUint64(0, true) : undefined;
+}
+
 /** 4 or 16 bytes. */
 export type AddressBytes = Uint8Array;
+
+/** A row of the routing table. */
+export interface SystemRoute {
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly destination: AddressBytes;
+  readonly prefixLength: number;
+  /** All zero: the destinations are on the link. */
+  readonly nextHop: AddressBytes;
+  readonly metric: number;
+}
+
+/** One family of an interface. */
+export interface SystemInterface {
+  readonly family: 4 | 6;
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly metric: number;
+  readonly mtu: number;
+  readonly connected: boolean;
+}
+
+export interface SystemAddress {
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly address: AddressBytes;
+  readonly prefixLength: number;
+}
+
+/** The routing table, both families. Throws WindowsCallError. */
+export function systemRoutes(): readonly SystemRoute[] {
+  return readTable('GetIpForwardTable2', getRoutes, 104, (view, at) => ({
+    luid: view.getBigUint64(at, true),
+    interfaceIndex: view.getUint32(at + 8, true),
+    destination: readAddress(view, at + 12),
+    prefixLength: view.getUint8(at + 40),
+    nextHop: readAddress(view, at + 44),
+    metric: view.getUint32(at + 84, true),
+  }));
+}
+
+/** Throws WindowsCallError. */
+export function systemInterfaces(): readonly SystemInterface[] {
+  return readTable('GetIpInterfaceTable', getInterfaces, interfaceRow.size, (view, at) => ({
+    family: view.getUint16(at + interfaceRow.family, true) === systemFamily[4] ? 4 : 6,
+    luid: view.getBigUint64(at + interfaceRow.luid, true),
+    interfaceIndex: view.getUint32(at + interfaceRow.index, true),
+    metric: view.getUint32(at + interfaceRow.metric, true),
+    mtu: view.getUint32(at + interfaceRow.mtu, true),
+    connected: view.getUint8(at + interfaceRow.connected) !== 0,
+  }));
+}
+
+/** Throws WindowsCallError. */
+export function systemAddresses(): readonly SystemAddress[] {
+  return readTable('GetUnicastIpAddressTable', getAddresses, 80, (view, at) => ({
+    luid: view.getBigUint64(at + 32, true),
+    interfaceIndex: view.getUint32(at + 40, true),
+    address: readAddress(view, at),
+    prefixLength: view.getUint8(at + 60),
+  }));
+}
+
+/** A table of Windows: how many rows there are 0 (32 bits), rows from 8 on. Both families. */
+function readTable<Row>(
+  call: string,
+  get: (family: number, table: number) => number,
+  rowSize: number,
+  read: (view: DataView, offset: number) => Row,
+): Row[] {
+  const place = allocateBlock(8);
+  check(call, get(0, place.address));
+  const table = Number(place.view.getBigUint64(0, true));
+  try {
+    const count = new DataView(viewOfAddress(table, 8).slice().buffer).getUint32(0, true);
+    const view = new DataView(viewOfAddress(table, 8 + count * rowSize).slice().buffer);
+    return Array.from({ length: count }, (_, index) => read(view, 8 + index * rowSize));
+  } finally {
+    freeTable(table);
+  }
+}
+
+function readAddress(view: DataView, offset: number): AddressBytes {
+  const isInet = view.getUint16(offset, true) === systemFamily[4];
+  const start = view.byteOffset + offset + (isInet ? 4 : 8);
+  return new Uint8Array(view.buffer, start, isInet ? 4 : 16).slice();
+}
 
 export interface InterfaceRoute {
   readonly destination: AddressBytes;
@@ -139,11 +252,13 @@ const interfaceRow = {
   size: 168,
   family: 0,
   luid: 8,
+  index: 16,
   automaticMetric: 44,
   duplicateProbes: 56,
   sitePrefixLength: 144,
   metric: 148,
   mtu: 152,
+  connected: 156,
 } as const;
 
 /** SOCKADDR_INET, 28 bytes: family 0 (16 bits), the address at 4 (IPv4) or 8 (IPv6); no port. */
