@@ -1,6 +1,6 @@
 // iphlpapi.dll (Windows, 64-bit): word of changes to interfaces, addresses and routes, as an event.
 import koffi from 'koffi';
-import { bindWindows, closeHandle, createEvent, WaitSet, WindowsCallError } from './kernel32.ts';
+import { bindWindows, closeHandle, createEvent, WaitList, WindowsCallError } from './kernel32.ts';
 import { allocateBlock } from './libc-memory.ts';
 
 export interface IpChangeWatch {
@@ -28,7 +28,8 @@ export function watchIpChanges(path = 'iphlpapi.dll'): IpChangeWatch {
     'uint32_t __stdcall CancelMibChangeNotify2(uintptr_t registration)',
   );
   const event = createEvent();
-  const waiting = new WaitSet([event]);
+  const waiting = new WaitList(1);
+  waiting.add(event);
   const registrations: number[] = [];
   const close = () => {
     for (const registration of registrations.splice(0)) cancel(registration);
@@ -45,7 +46,7 @@ export function watchIpChanges(path = 'iphlpapi.dll'): IpChangeWatch {
     close();
     throw error;
   }
-  return { changed: () => waiting.wait(0) === 0, close };
+  return { changed: () => waiting.wait(0, 0) === 0, close };
 }
 
 type Notify = (

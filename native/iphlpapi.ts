@@ -1,13 +1,30 @@
 // iphlpapi.dll (Windows, x64): addresses, routes, metric, MTU and DNS of an interface. Structures are built by offset.
 import koffi from 'koffi';
-import { writeSocketAddress } from './iphlpapi-tables.ts';
 import { bindWindows, WindowsCallError, windowsError } from './kernel32.ts';
-import { allocateBlock, type NativeBlock, writePointer } from './libc-memory.ts';
+import { allocateBlock, type NativeBlock, viewOfAddress, writePointer } from './libc-memory.ts';
 import { wideText } from './wide-text.ts';
 
+const library = koffi.load('iphlpapi.dll');
 const convertLuidToIndex = bindWindows<(luid: number, index: number) => number>(
-  koffi.load('iphlpapi.dll'),
+  library,
   'uint32_t __stdcall ConvertInterfaceLuidToIndex(uintptr_t luid, uintptr_t index)',
+);
+
+const convertAliasToLuid = bindWindows<(alias: number, luid: number) => number>(
+  library,
+  'uint32_t __stdcall ConvertInterfaceAliasToLuid(uintptr_t alias, uintptr_t luid)',
+);
+const bindTable = (name: string) =>
+  bindWindows<(family: number, table: number) => number>(
+    library,
+    `uint32_t __stdcall ${name}(uint16_t family, uintptr_t table)`,
+  );
+const getRoutes = bindTable('GetIpForwardTable2');
+const getInterfaces = bindTable('GetIpInterfaceTable');
+const getAddresses = bindTable('GetUnicastIpAddressTable');
+const freeTable = bindWindows<(table: number) => void>(
+  library,
+  'void __stdcall FreeMibTable(uintptr_t table)',
 );
 
 /** The interface index of a NET_LUID. Throws WindowsCallError where no interface has it. */
@@ -18,8 +35,103 @@ export function interfaceIndexOfLuid(luid: bigint): number {
   return block.view.getUint32(8, true);
 }
 
+/** The interface of that name (its alias); undefined: there is none. */
+export function interfaceLuidOfName(name: string): bigint | undefined {
+  const text = wideText(name);
+  const luid = allocateBlock(8);
+  const result = convertAliasToLuid(text.address, luid.address);
+  return result === 0 ? luid.view.getBigUint64(0, true) : undefined;
+}
+
 /** 4 or 16 bytes. */
 export type AddressBytes = Uint8Array;
+
+/** A row of the routing table. */
+export interface SystemRoute {
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly destination: AddressBytes;
+  readonly prefixLength: number;
+  /** All zero: the destinations are on the link. */
+  readonly nextHop: AddressBytes;
+  readonly metric: number;
+}
+
+/** One family of an interface. */
+export interface SystemInterface {
+  readonly family: 4 | 6;
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly metric: number;
+  readonly mtu: number;
+  readonly connected: boolean;
+}
+
+export interface SystemAddress {
+  readonly luid: bigint;
+  readonly interfaceIndex: number;
+  readonly address: AddressBytes;
+  readonly prefixLength: number;
+}
+
+/** The routing table, both families. Throws WindowsCallError. */
+export function systemRoutes(): readonly SystemRoute[] {
+  return readTable('GetIpForwardTable2', getRoutes, 104, (view, at) => ({
+    luid: view.getBigUint64(at, true),
+    interfaceIndex: view.getUint32(at + 8, true),
+    destination: readAddress(view, at + 12),
+    prefixLength: view.getUint8(at + 40),
+    nextHop: readAddress(view, at + 44),
+    metric: view.getUint32(at + 84, true),
+  }));
+}
+
+/** Throws WindowsCallError. */
+export function systemInterfaces(): readonly SystemInterface[] {
+  return readTable('GetIpInterfaceTable', getInterfaces, interfaceRow.size, (view, at) => ({
+    family: view.getUint16(at + interfaceRow.family, true) === systemFamily[4] ? 4 : 6,
+    luid: view.getBigUint64(at + interfaceRow.luid, true),
+    interfaceIndex: view.getUint32(at + interfaceRow.index, true),
+    metric: view.getUint32(at + interfaceRow.metric, true),
+    mtu: view.getUint32(at + interfaceRow.mtu, true),
+    connected: view.getUint8(at + interfaceRow.connected) !== 0,
+  }));
+}
+
+/** Throws WindowsCallError. */
+export function systemAddresses(): readonly SystemAddress[] {
+  return readTable('GetUnicastIpAddressTable', getAddresses, 80, (view, at) => ({
+    luid: view.getBigUint64(at + 32, true),
+    interfaceIndex: view.getUint32(at + 40, true),
+    address: readAddress(view, at),
+    prefixLength: view.getUint8(at + 60),
+  }));
+}
+
+/** A table of Windows: how many rows there are 0 (32 bits), rows from 8 on. Both families. */
+function readTable<Row>(
+  call: string,
+  get: (family: number, table: number) => number,
+  rowSize: number,
+  read: (view: DataView, offset: number) => Row,
+): Row[] {
+  const place = allocateBlock(8);
+  check(call, get(0, place.address));
+  const table = Number(place.view.getBigUint64(0, true));
+  try {
+    const count = new DataView(viewOfAddress(table, 8).slice().buffer).getUint32(0, true);
+    const view = new DataView(viewOfAddress(table, 8 + count * rowSize).slice().buffer);
+    return Array.from({ length: count }, (_, index) => read(view, 8 + index * rowSize));
+  } finally {
+    freeTable(table);
+  }
+}
+
+function readAddress(view: DataView, offset: number): AddressBytes {
+  const isInet = view.getUint16(offset, true) === systemFamily[4];
+  const start = view.byteOffset + offset + (isInet ? 4 : 8);
+  return new Uint8Array(view.buffer, start, isInet ? 4 : 16).slice();
+}
 
 export interface InterfaceRoute {
   readonly destination: AddressBytes;
@@ -36,7 +148,7 @@ export interface InterfaceNumbers {
 }
 
 /**
- * The calls that change one interface. What is there already is no error, nor what is gone already. All throw
+ * The calls that are about one interface. What is there already is no error, nor what is gone already. All throw
  * WindowsCallError; error 5 without administrator's rights.
  */
 export class IpHelper {
@@ -47,23 +159,28 @@ export class IpHelper {
     this.#calls = bindCalls(koffi.load(path));
   }
 
-  /** The NET_LUID of the interface that people know by that name ("Wi-Fi", "sealnic0"); undefined: there is none. */
-  luidOfAlias(alias: string): bigint | undefined {
-    const luid = allocateBlock(8);
-    const name = wideText(alias);
-    const result = this.#calls.aliasToLuid(name.address, luid.address);
-    // Where no interface has the name, the documentation knows of no other answer than this one.
-    if (result === invalidParameter || result === noSuchAlias) return undefined;
-    check('ConvertInterfaceAliasToLuid', result);
-    return luid.view.getBigUint64(0, true);
-  }
-
   /** struct GUID, 16 bytes: the name under which the registry holds the interface's settings. */
   guidOfLuid(luid: bigint): Uint8Array {
     const identity = allocateBlock(24);
     identity.view.setBigUint64(16, luid, true);
     check('ConvertInterfaceLuidToGuid', this.#calls.luidToGuid(identity.address + 16, identity.address));
     return identity.bytes.slice(0, 16);
+  }
+
+  /**
+   * The source that the system would use towards an address by that interface, 4 or 16 bytes; undefined: it has no way
+   * there. Needs no rights.
+   */
+  sourceTowards(destination: AddressBytes, luid: bigint): AddressBytes | undefined {
+    const block = allocateBlock(bestRoute.size);
+    const at = block.address;
+    const { target, source, route } = bestRoute;
+    block.view.setBigUint64(0, luid, true);
+    writeSocketAddress(block, target, destination);
+    const result = this.#calls.getBestRoute(at, 0, 0, at + target, 0, at + route, at + source);
+    if (noRoute.includes(result)) return undefined;
+    check('GetBestRoute2', result);
+    return readAddress(block.view, source);
   }
 
   addAddress(luid: bigint, address: AddressBytes, prefixLength: number): void {
@@ -162,23 +279,36 @@ export class IpHelper {
 }
 
 const systemFamily = { 4: 2, 6: 23 } as const;
-/** ERROR_OBJECT_ALREADY_EXISTS, ERROR_NOT_FOUND, ERROR_INVALID_PARAMETER, ERROR_INVALID_NAME. */
+/** ERROR_OBJECT_ALREADY_EXISTS, ERROR_NOT_FOUND. */
 const alreadyExists = 5010;
 const notFound = 1168;
-const invalidParameter = 87;
-const noSuchAlias = 123;
+
+/** ERROR_FILE_NOT_FOUND (the interface has gone), ERROR_NOT_FOUND, ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE. */
+const noRoute: readonly number[] = [windowsError.fileNotFound, notFound, 1231, 1232];
+/** What GetBestRoute2 is given and gives: a NET_LUID, two SOCKADDR_INET of 28 bytes, a MIB_IPFORWARD_ROW2. */
+const bestRoute = { target: 8, source: 40, route: 72, size: 176 } as const;
 
 /** MIB_IPINTERFACE_ROW, as far as it is used. */
 const interfaceRow = {
   size: 168,
   family: 0,
   luid: 8,
+  index: 16,
   automaticMetric: 44,
   duplicateProbes: 56,
   sitePrefixLength: 144,
   metric: 148,
   mtu: 152,
+  connected: 156,
 } as const;
+
+/** SOCKADDR_INET, 28 bytes: family 0 (16 bits), the address at 4 (IPv4) or 8 (IPv6); no port. */
+function writeSocketAddress(row: NativeBlock, offset: number, address: AddressBytes): void {
+  const family = address.length === 4 ? 4 : 6;
+  row.bytes.fill(0, offset, offset + 28);
+  row.view.setUint16(offset, systemFamily[family], true);
+  row.bytes.set(address, offset + (family === 4 ? 4 : 8));
+}
 
 function check(call: string, result: number, allowed = 0): void {
   if (result !== 0 && result !== allowed) throw new WindowsCallError(call, result);
@@ -197,9 +327,19 @@ function bindCalls(library: ReturnType<typeof koffi.load>) {
     initializeInterface: bindRow('void', 'InitializeIpInterfaceEntry'),
     getInterface: bindRow('uint32_t', 'GetIpInterfaceEntry'),
     setInterface: bindRow('uint32_t', 'SetIpInterfaceEntry'),
-    aliasToLuid: bindWindows<(alias: number, luid: number) => number>(
+    getBestRoute: bindWindows<
+      (
+        luid: number,
+        index: number,
+        source: number,
+        destination: number,
+        options: number,
+        route: number,
+        bestSource: number,
+      ) => number
+    >(
       library,
-      'uint32_t __stdcall ConvertInterfaceAliasToLuid(uintptr_t alias, uintptr_t luid)',
+      'uint32_t __stdcall GetBestRoute2(uintptr_t luid, uint32_t index, uintptr_t source, uintptr_t destination, uint32_t options, uintptr_t route, uintptr_t bestSource)',
     ),
     luidToGuid: bindWindows<(luid: number, guid: number) => number>(
       library,

@@ -1,7 +1,7 @@
 // Of kernel32.dll (Windows, 64-bit): events and waiting, moving memory, and how its calls fail. Handles and addresses are
 // Numbers.
 import koffi from 'koffi';
-import { allocateBlock, writePointer } from './libc-memory.ts';
+import { allocateBlock, type NativeBlock, writePointer } from './libc-memory.ts';
 
 /** One of the system's own libraries: known to the loader, so that no folder's file of that name is taken instead. */
 const library = koffi.load('kernel32.dll');
@@ -45,6 +45,10 @@ const waitForMultipleObjects = bindWindows<
 >(
   library,
   'uint32_t __stdcall WaitForMultipleObjects(uint32_t count, uintptr_t handles, int all, uint32_t milliseconds)',
+);
+const sleep = bindWindows<(milliseconds: number) => void>(
+  library,
+  'void __stdcall Sleep(uint32_t milliseconds)',
 );
 const createFile = bindWindows<
   (
@@ -116,26 +120,39 @@ export function holdFile(path: string): number {
   return handle;
 }
 
-/** Up to 64 handles that one thread waits for together; the first that is signalled wins. */
-export class WaitSet {
-  readonly #handles: ReturnType<typeof allocateBlock>;
-  readonly #count: number;
+/** Up to 64 handles that one thread waits for together. */
+export class WaitList {
+  length = 0;
+  readonly #handles: NativeBlock;
 
-  constructor(handles: readonly number[]) {
-    if (handles.length === 0 || handles.length > 64)
-      throw new RangeError('1 to 64 handles can be waited for');
-    this.#count = handles.length;
-    this.#handles = allocateBlock(handles.length * 8);
-    handles.forEach((handle, index) => {
-      writePointer(this.#handles.view, index * 8, handle);
-    });
+  /** For so many handles. */
+  constructor(capacity: number) {
+    if (capacity > 64) throw new RangeError('at most 64 handles can be waited for');
+    this.#handles = allocateBlock(Math.max(1, capacity) * 8);
   }
 
-  /** Index of the handle that was signalled, or -1 after `milliseconds`. Throws WindowsCallError. */
-  wait(milliseconds: number): number {
+  clear(): void {
+    this.length = 0;
+  }
+
+  add(handle: number): void {
+    writePointer(this.#handles.view, this.length * 8, handle);
+    this.length += 1;
+  }
+
+  /**
+   * The first handle from position `from` on that is signalled, or -1 after `milliseconds`; where there is none to wait
+   * for, it waits all the same. Throws WindowsCallError.
+   */
+  wait(from: number, milliseconds: number): number {
+    const count = this.length - from;
+    if (count <= 0) {
+      sleep(milliseconds);
+      return -1;
+    }
     const timedOut = 0x102;
-    const result = waitForMultipleObjects(this.#count, this.#handles.address, 0, milliseconds);
-    if (result < this.#count) return result;
+    const result = waitForMultipleObjects(count, this.#handles.address + from * 8, 0, milliseconds);
+    if (result < count) return from + result;
     if (result === timedOut) return -1;
     throw new WindowsCallError('WaitForMultipleObjects', lastError());
   }

@@ -20,6 +20,11 @@ export function addressOf(bytes: Uint8Array): number {
   return Number(koffi.address(bytes));
 }
 
+/** The bytes at an address that this process has mapped, on whichever thread; the caller vouches for both. */
+export function viewOfAddress(address: number, length: number): Uint8Array {
+  return new Uint8Array(koffi.view(BigInt(address), length));
+}
+
 /** struct iovec: address, length; 16 bytes. */
 export const iovecSize = 16;
 

@@ -1,6 +1,7 @@
 // Sockets: the bare calls, their constants on Linux, and socket addresses as bytes.
 import { bindLibc, checkCall } from './libc.ts';
 import { allocateBlock } from './libc-memory.ts';
+import { socketAddressesOf } from './socket-address.ts';
 
 /** The bare calls: -1 on failure, see `lastErrorNumber`. Addresses are Numbers. */
 export const socket = bindLibc<(family: number, type: number, protocol: number) => number>(
@@ -110,42 +111,7 @@ export function getIntegerOption(descriptor: number, level: number, name: number
   return optionValue.view.getInt32(0, true);
 }
 
-/** Size of struct sockaddr_in and sockaddr_in6; a block of 28 takes either. */
-export function socketAddressLength(family: 4 | 6): number {
-  return family === 4 ? 16 : 28;
-}
-
-/**
- * Writes struct sockaddr_in (family 16 bits, port 16 bits big-endian, 4 bytes of address) or sockaddr_in6 (family,
- * port, flow label 32 bits, 16 bytes of address, scope 32 bits). Returns its length.
- */
-export function writeSocketAddress(
-  view: DataView,
-  offset: number,
-  address: Uint8Array,
-  port: number,
-  scope = 0,
-): number {
-  const family = address.length === 4 ? 4 : 6;
-  const length = socketAddressLength(family);
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length);
-  bytes.fill(0);
-  view.setUint16(offset, family === 4 ? socketFamily.inet : socketFamily.inet6, true);
-  view.setUint16(offset + 2, port);
-  bytes.set(address, family === 4 ? 4 : 8);
-  if (family === 6) view.setUint32(offset + 24, scope, true);
-  return length;
-}
-
-/** Copies the address out of a socket address of the Internet families. */
-export function readSocketAddress(view: DataView, offset: number): { address: Uint8Array; port: number } {
-  const inet6 = view.getUint16(offset, true) === socketFamily.inet6;
-  const start = view.byteOffset + offset + (inet6 ? 8 : 4);
-  return {
-    address: new Uint8Array(view.buffer, start, inet6 ? 16 : 4).slice(),
-    port: view.getUint16(offset + 2),
-  };
-}
+export const { write: writeSocketAddress, read: readSocketAddress } = socketAddressesOf(socketFamily.inet6);
 
 const socketpair = bindLibc<(family: number, type: number, protocol: number, pair: number) => number>(
   'int socketpair(int family, int type, int protocol, uintptr_t pair)',

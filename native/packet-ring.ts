@@ -1,8 +1,7 @@
 // The ring in which a packet socket leaves the beginnings of frames for us (PACKET_RX_RING, TPACKET_V2, Linux).
 import { bindLibc, checkCall } from './libc.ts';
-import { allocateBlock } from './libc-memory.ts';
+import { allocateBlock, viewOfAddress } from './libc-memory.ts';
 import { setIntegerOption, setsockopt, socketLevel } from './libc-socket.ts';
-import { viewOfAddress } from './locked-memory.ts';
 
 const mmap = bindLibc<
   (hint: number, length: number, protection: number, flags: number, file: number, offset: number) => number

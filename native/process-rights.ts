@@ -2,8 +2,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { bindLibc, checkCall, lastErrorNumber, SystemCallError } from './libc.ts';
 import { close } from './libc-io.ts';
-import { allocateBlock, writePointer } from './libc-memory.ts';
-import { viewOfAddress } from './locked-memory.ts';
+import { allocateBlock, viewOfAddress, writePointer } from './libc-memory.ts';
 
 const getpwnam = bindLibc<(name: string) => number>('uintptr_t getpwnam(const char *name)');
 const initgroups = bindLibc<(name: string, group: number) => number>(

@@ -1,6 +1,6 @@
 // Words for what goes wrong with a smart card, for the command line: what happened, and what to do next.
 import type { CardProblemCode } from '../control/card-values.ts';
-import type { Words } from './words.ts';
+import type { Words } from './phrases.ts';
 
 const problems: Readonly<Record<CardProblemCode, Words>> = {
   'no-library': {

@@ -1,6 +1,6 @@
 // Words for why two connections cannot be up at the same time.
 import type { Failure } from '../control/failure.ts';
-import { quoted, type Words } from './words.ts';
+import { quoted, type Words } from './phrases.ts';
 
 type ConflictCode = 'networks-overlap' | 'address-taken' | 'defaults-differ';
 

@@ -2,8 +2,8 @@
 import type { ControlClient } from '../control/client.ts';
 import { ControlError } from '../control/failure.ts';
 import type { Prompt, PromptFailure } from '../control/prompt-values.ts';
+import { promptWords } from './prompt-words.ts';
 import type { CommandContext } from './terminal.ts';
-import { promptWords } from './words.ts';
 
 export interface PromptingOptions {
   /** Which of one's prompts belong to what the command does. */

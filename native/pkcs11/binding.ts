@@ -1,8 +1,7 @@
 // PKCS#11 (Cryptoki 2.40): the calls that we use, through the module's own table of functions. Blocking, for one thread.
 // Everything that is passed and everything that comes back lies in locked memory until `scratch` is reset.
 import koffi from 'koffi';
-import { addressOf, writePointer } from '../libc-memory.ts';
-import { viewOfAddress } from '../locked-memory.ts';
+import { addressOf, viewOfAddress, writePointer } from '../libc-memory.ts';
 import { returnValue, sessionFlag } from './constants.ts';
 import type { CryptokiPlatform } from './platform.ts';
 import { type Piece, Scratch } from './scratch.ts';

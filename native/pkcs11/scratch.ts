@@ -1,5 +1,5 @@
 // Locked memory for the arguments and results of one piece of work, given out from the front and wiped as a whole.
-import { mapLockedPages } from '../locked-memory.ts';
+import { mapLockedPages } from '../locked-memory/index.ts';
 
 export interface Piece {
   readonly address: number;

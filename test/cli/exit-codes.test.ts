@@ -1,7 +1,8 @@
 // Exit codes 0 to 6 of DESIGN section 5, and the words that go with every failure.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectionWords, wordsOf } from '../../main/cli/words.ts';
+import { connectionWords } from '../../main/cli/connection-words.ts';
+import { wordsOf } from '../../main/cli/words.ts';
 import { ControlError, type ControlFailure, exitCodeOf, type Failure } from '../../main/control/failure.ts';
 import { FakeService, runFake } from '../control/fake-service.ts';
 import { fakeWorld } from './fake-world.ts';

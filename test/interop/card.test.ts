@@ -60,16 +60,16 @@ describe('a smart card with strongSwan', { skip: skipUnless() || cannotRunCards 
     await readers.close();
   });
 
-  function rowOf(lines: readonly string[] = []) {
+  function rowOf(lines: readonly string[] = [], authorities: readonly string[] = ['office authority']) {
     return {
       gateway: {
         authentication: { method: 'certificate', certificate: 'gateway.pem', authority: 'clients.pem' },
       },
-      profile: { authentication: { method: 'card', authorities: ['office authority'], lines } },
+      profile: { authentication: { method: 'card', authorities, lines } },
     } as const;
   }
-  async function cardOf(kind: KeyKind): Promise<VirtualCard> {
-    const { certificatePem, privateKeyPem } = await authority.issue(kind, {
+  async function cardOf(kind: KeyKind, issuer = authority): Promise<VirtualCard> {
+    const { certificatePem, privateKeyPem } = await issuer.issue(kind, {
       subject: 'O=Office, CN=laptop',
       alternativeName: clientIdentity,
       extendedUse: ['clientAuth'],
@@ -205,6 +205,24 @@ describe('a smart card with strongSwan', { skip: skipUnless() || cannotRunCards 
     await stage.client.run(['up', 'office', '--secret-stdin'], '123456\n');
     await ping(stage.office.terminal, stage.office.hostAddress);
     await stage.client.down('office');
+    inserted.remove();
+    await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
+  });
+
+  test('a certificate of a subordinate authority: the gateway, which knows the root alone, is sent what lies between', async () => {
+    const subordinate = await authority.createIntermediate('O=Office, CN=Office Cards CA');
+    const below = await cardOf('ecdsa', subordinate);
+    inserted = await readers.insert(below);
+    await seen();
+    const refused = await stage.client.attempt(['up', 'office', '--secret-stdin'], '123456\n');
+    assert.equal(refused.code, 5, 'nobody knows the subordinate authority');
+    await stage.client.down('office');
+    await stage.client.putSecret('office cards', 'authority', subordinate.certificatePem);
+    await stage.prepare(rowOf([], ['office authority', 'office cards']));
+    await stage.client.run(['up', 'office', '--secret-stdin'], '123456\n');
+    await ping(stage.office.terminal, stage.office.hostAddress);
+    await stage.client.down('office');
+    await stage.prepare(rowOf());
     inserted.remove();
     await when('the removal', ({ cards }) => (cards?.cards.length === 0 ? true : undefined));
   });

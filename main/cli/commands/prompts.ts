@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import type { Prompt } from '../../control/prompt-values.ts';
 import { formatDuration, formatTable } from '../format.ts';
+import { promptWords } from '../prompt-words.ts';
 import { questionOf } from '../prompting.ts';
 import type { Runner } from '../runner.ts';
 import { type CommandContext, print, UsageError } from '../terminal.ts';
-import { promptWords } from '../words.ts';
 import { firstLine } from './profiles.ts';
 
 export function addPromptCommands(program: Command, run: Runner): void {

@@ -1,13 +1,13 @@
 // sealnic status: what is connected, once or (--watch) as a view that follows.
 import type { Command } from 'commander';
 import type { ConnectionStatus, Status } from '../../control/values.ts';
+import { connectionWords } from '../connection-words.ts';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds, pad } from '../format.ts';
 import { watchStatus } from '../live/watch.ts';
 import { questionOf } from '../prompting.ts';
 import type { Runner } from '../runner.ts';
 import type { Style } from '../style.ts';
 import { type CommandContext, print } from '../terminal.ts';
-import { connectionWords } from '../words.ts';
 
 export function addStatusCommand(program: Command, run: Runner): void {
   program

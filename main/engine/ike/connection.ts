@@ -3,7 +3,7 @@
 import type { Endpoint, IpAddress } from '../packet/address.ts';
 import { intersectSelectors, type TrafficSelector } from '../policy/selector.ts';
 import type { AssociationId } from '../sa/parameters.ts';
-import { type AssociationHandler, IkeAssociation, sameEndpoint } from './association.ts';
+import { type AssociationHandler, type IkeAssociation, sameEndpoint } from './association.ts';
 import { type ConcreteChild, selectorsOfAddresses, selectorsOfEverything } from './child-negotiation.ts';
 import { type Child, Children } from './children.ts';
 import type {
@@ -30,7 +30,7 @@ import { exchangeType, notifyType } from './numbers.ts';
 import { notify, type Payload } from './payloads.ts';
 import { RekeyIke } from './rekey-ike.ts';
 import { urgentRetransmission } from './retransmission.ts';
-import { type StoredAssociation, writeStoredAssociation } from './stored-association.ts';
+import { detailsOf, snapshotOf } from './snapshot.ts';
 
 /** What the handshake found out. */
 export interface Establishment {
@@ -45,7 +45,10 @@ export interface Establishment {
 }
 
 /** Of an IKE SA that is not new. */
-type RemainingLifetime = Pick<StoredAssociation, 'rekeyInMilliseconds' | 'expireInMilliseconds'>;
+export interface RemainingLifetime {
+  readonly rekeyInMilliseconds: number;
+  readonly expireInMilliseconds: number;
+}
 
 /** How long the farewell of `disconnect` may take. */
 const farewellMilliseconds = 5000;
@@ -99,6 +102,16 @@ export class Connection implements AssociationHandler {
     return this.#establishment?.encapsulation ?? 'native';
   }
 
+  /** On the caller's clock; undefined: not yet. */
+  get establishedAt(): number | undefined {
+    return this.#establishedAt;
+  }
+
+  /** Its IKE SA is the only one: no rekeying is under way, none has just ended. */
+  get hasOneAssociation(): boolean {
+    return this.#associations.size === 1;
+  }
+
   get isClosing(): boolean {
     return this.#closing !== undefined;
   }
@@ -117,74 +130,11 @@ export class Connection implements AssociationHandler {
     association.followsPeer = establishment.natDetected.remote;
     this.#setCurrent(association, lifetime);
     this.#heartbeat.start(establishment.natDetected.local && establishment.encapsulation === 'udp');
-    this.core.emit({ type: 'established', connection: this.id, details: this.#details(establishment) });
-  }
-
-  /**
-   * Ends without a word to the peer and gives what another process needs to go on: see `resume`. Undefined, and nothing
-   * has changed, while an exchange is under way, or where the peer would not follow us to another port.
-   */
-  suspend(): Uint8Array | undefined {
-    const association = this.#current;
-    const establishment = this.#establishment;
-    const window = association?.window;
-    const isQuiet =
-      window !== undefined && !this.isClosing && this.#associations.size === 1 && this.#childrenAreActive();
-    if (association === undefined || establishment === undefined || !isQuiet) return undefined;
-    // RFC 7296 section 2.23: whoever seems to be behind a NAT is followed.
-    const { encapsulation, role } = this.configuration;
-    const isFollowed = encapsulation === 'udp' || establishment.natDetected.local;
-    if (role !== 'initiator' || establishment.encapsulation !== 'udp' || !isFollowed) return undefined;
-    const { timers, now } = this.core;
-    const left = (name: string) =>
-      Math.max(0, Math.min((timers.at(this, name) ?? Infinity) - now, 2 ** 32 - 1));
-    const stored = writeStoredAssociation(this.core.environment, {
-      isInitiator: association.isInitiator,
-      localSpi: association.localSpi,
-      remoteSpi: association.remoteSpi,
-      proposal: association.proposal,
-      keys: association.keys,
-      fragmentation: association.fragmentation,
-      marker: association.path.marker,
-      natDetected: establishment.natDetected,
-      remote: association.path.remote,
-      window,
-      rekeyInMilliseconds: Math.floor(left('rekey')),
-      expireInMilliseconds: Math.floor(left('expire')),
-      found: establishment,
-      children: this.children.all().map(({ configuration, inboundSpi }) => ({
-        place: this.configuration.children.indexOf(configuration),
-        inboundSpi,
-      })),
-    });
-    this.close({ code: 'requested' });
-    return stored;
-  }
-
-  /** Goes on with the IKE SA of an earlier process, and agrees on new child SAs in place of those that it had. */
-  resume(stored: StoredAssociation, local: Endpoint, elapsedMilliseconds: number): void {
-    const { remote, marker } = stored;
-    const association = new IkeAssociation(this.core, {
-      ...stored,
-      path: { local, remote, marker },
+    this.core.emit({
+      type: 'established',
       connection: this.id,
-      retransmission: this.configuration.retransmission,
-      handler: this,
+      details: detailsOf(association, establishment),
     });
-    const { found, natDetected } = stored;
-    this.establish(
-      { association, natDetected, encapsulation: 'udp', ...found, subnets: found.subnets },
-      {
-        rekeyInMilliseconds: stored.rekeyInMilliseconds - elapsedMilliseconds,
-        expireInMilliseconds: stored.expireInMilliseconds - elapsedMilliseconds,
-      },
-    );
-    for (const [place, configuration] of this.configuration.children.entries()) {
-      const formerSpis = stored.children
-        .filter((child) => child.place === place)
-        .map(({ inboundSpi }) => inboundSpi);
-      association.enqueue(new CreateChild(this, configuration, undefined, { formerSpis }));
-    }
   }
 
   createChild(id: AssociationId): void {
@@ -390,34 +340,7 @@ export class Connection implements AssociationHandler {
   }
 
   snapshot(): IkeSnapshot {
-    const rekeying = this.#current?.inFlight?.purpose === 'rekey-ike';
-    return {
-      connection: this.id,
-      role: this.configuration.role,
-      state: this.isClosing
-        ? 'closing'
-        : this.#establishment === undefined
-          ? 'connecting'
-          : rekeying
-            ? 'rekeying'
-            : 'established',
-      answered: [...this.core.initiations.values()].every((initiation) => initiation !== this.handshake),
-      details: this.#establishment && this.#details(this.#establishment),
-      establishedAtMilliseconds: this.#establishedAt,
-      rekeyAtMilliseconds: this.core.timers.at(this, 'rekey'),
-      roundTrip: this.#current?.roundTrip,
-      children: this.children.all().map((child) => ({
-        association: child.configuration.association,
-        inboundSpi: child.inboundSpi,
-        outboundSpi: child.outboundSpi,
-        proposal: child.proposal,
-        installedAtMilliseconds: child.installedAt,
-        encapsulation: child.encapsulation,
-        rekeyAtMilliseconds: this.children.rekeyAt(child),
-        localSelectors: child.localSelectors,
-        remoteSelectors: child.remoteSelectors,
-      })),
-    };
+    return snapshotOf(this);
   }
 
   /** Tries the rekeying of the IKE SA again later. */
@@ -437,29 +360,6 @@ export class Connection implements AssociationHandler {
     timers.set(this, 'expire', now + (remaining?.expireInMilliseconds ?? lifetime * 1.1), () =>
       this.closeWithDelete(this.lastRefusal ?? { code: 'dead-peer' }),
     );
-  }
-
-  #childrenAreActive(): boolean {
-    return this.children.all().every(({ state, heldOutboundKey }) => {
-      return state === 'active' && heldOutboundKey === undefined;
-    });
-  }
-
-  #details(establishment: Establishment): IkeDetails {
-    const association = this.#current ?? establishment.association;
-    return {
-      initiatorSpi: association.initiatorSpi,
-      responderSpi: association.responderSpi,
-      proposal: association.proposal,
-      local: association.path.local,
-      remote: association.path.remote,
-      localIdentity: establishment.localIdentity,
-      remoteIdentity: establishment.remoteIdentity,
-      natDetected: establishment.natDetected,
-      virtualAddresses: establishment.virtualAddresses,
-      dns: establishment.dns,
-      subnets: establishment.subnets ?? [],
-    };
   }
 
   #rekeyChild(child: Child): void {

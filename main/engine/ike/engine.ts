@@ -24,6 +24,7 @@ import {
   readStoredAssociation,
   type StoredAssociation,
 } from './stored-association.ts';
+import { resume, suspend } from './suspension.ts';
 
 /** `derivation` is there for tests that look on while keys are made; the product leaves it out. */
 export function createIkeEngine(
@@ -144,7 +145,7 @@ class Engine implements IkeEngine {
   }
 
   #suspend(connection: Connection): void {
-    const stored = connection.suspend();
+    const stored = suspend(connection);
     if (stored !== undefined) this.#core.emit({ type: 'suspended', connection: connection.id, stored });
   }
 
@@ -167,7 +168,7 @@ class Engine implements IkeEngine {
       equalAddresses(stored.remote.address, event.remote.address) &&
       !associations.has(stored.localSpi);
     if (stored !== undefined && isOfUse) {
-      connection.resume(stored, event.local, event.elapsedMilliseconds);
+      resume(connection, stored, event.local, event.elapsedMilliseconds);
       return;
     }
     if (stored !== undefined) freeStoredAssociation(environment, stored);

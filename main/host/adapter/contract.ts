@@ -1,5 +1,6 @@
 // The virtual adapter: a network interface whose other end is the packet path.
 import type { PacketBatch, PacketMemory, SlotRegion } from '../../engine/packet/batch.ts';
+import type { Waitable } from '../readiness/contract.ts';
 
 export interface AdapterOptions {
   /** Interface name, "sealnic0" by default. */
@@ -11,10 +12,15 @@ export interface AdapterOptions {
 export interface Adapter {
   readonly name: string;
   readonly interfaceIndex: number;
-  /** For poll(); -1 where the platform waits in another way. */
-  readonly fileDescriptor: number;
+  /** For a ReadinessSet. It may be another one after a write. */
+  readonly waitable: Waitable;
   /** Whether it hands over and takes TCP and UDP super-packets. */
   readonly superPackets: boolean;
+  /**
+   * Whether a packet can be read, where `waitable` alone does not tell: to be asked before each wait. After a read that
+   * found packets it looks for a moment (microseconds) whether another one comes. Absent: `waitable` tells.
+   */
+  hasWaiting?(): boolean;
   /** Reads until the batch is full or nothing is waiting; packet `i` lies in slot `i` of the region. */
   read(batch: PacketBatch, region: SlotRegion): void;
   /**

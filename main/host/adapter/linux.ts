@@ -23,7 +23,7 @@ export const openAdapter: OpenAdapter = (options, memory) => {
   const adapter: Adapter = {
     name: options.name,
     interfaceIndex: interfaceIndex(options.name),
-    fileDescriptor: descriptor,
+    waitable: descriptor,
     superPackets,
     get refused() {
       return refused;

@@ -2,7 +2,7 @@
 import { dirname, win32 } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { interfaceIndexOfLuid } from '../../../native/iphlpapi.ts';
-import { lastError, moveMemory, WaitSet, windowsError } from '../../../native/kernel32.ts';
+import { lastError, moveMemory, windowsError } from '../../../native/kernel32.ts';
 import { allocateBlock } from '../../../native/libc-memory.ts';
 import {
   largestPacket,
@@ -20,6 +20,7 @@ import {
   type SlotRegion,
   segmentation,
 } from '../../engine/packet/batch.ts';
+import type { Waitable } from '../readiness/contract.ts';
 import type { Adapter, AdapterOptions, OpenAdapter } from './contract.ts';
 import { stableGuid } from './stable-guid.ts';
 
@@ -33,22 +34,13 @@ const librarySha256 = 'e5da8447dc2c320edc0fc52fa01885c103de8c118481f683643cacc32
 export interface RingCounters {
   /** Packets of the system that no slot could hold, or that were empty. */
   discarded: number;
-  /** Times that packets lay in the ring though nothing had been signalled. */
-  missedWakeUps: number;
   /** Times that the session was begun anew because the driver took nothing out of a full ring. */
   rearmed: number;
 }
 
 export interface WintunAdapter extends Adapter {
-  /** Signalled by the driver when packets wait; it changes when the ring is re-armed. */
-  readonly readEvent: number;
   readonly counters: Readonly<RingCounters>;
-  /**
-   * Waits until packets can be read, the event `stop` is signalled, or the time is over; after a read that found
-   * packets, it looks at the ring for a moment first. Never longer than `longestWaitMilliseconds` without a look.
-   * Throws WintunError 'adapter-lost'.
-   */
-  wait(stop: number, milliseconds: number): 'readable' | 'stopped' | 'nothing';
+  hasWaiting(): boolean;
 }
 
 export interface WintunSettings {
@@ -59,12 +51,8 @@ export interface WintunSettings {
 }
 
 const usualSettings: WintunSettings = { ringBytes: 0x80_0000, stallMilliseconds: 2_000 };
-/** A wake-up that the driver missed delays packets by this at most. */
-const longestWaitMilliseconds = 250;
 /** About as long as it takes to sleep and be woken. */
 const spinMilliseconds = 0.05;
-/** Under load the stop event is looked at once in so many waits. */
-const readsBetweenStops = 8;
 const requiredDriver = { major: 0, minor: 14 } as const;
 const tunnelType = 'SealNIC';
 
@@ -102,11 +90,11 @@ export function openWintunAdapter(
 class WintunRings implements WintunAdapter {
   readonly name: string;
   readonly interfaceIndex: number;
-  readonly fileDescriptor = -1;
   readonly superPackets = false;
-  readonly counters: RingCounters = { discarded: 0, missedWakeUps: 0, rearmed: 0 };
+  readonly counters: RingCounters = { discarded: 0, rearmed: 0 };
   refused = 0;
-  readEvent = 0;
+  /** Raised by the driver when packets wait; another one after the ring was begun anew. */
+  waitable: Waitable = 0;
   readonly #library: Wintun;
   readonly #memory: PacketMemory;
   readonly #settings: WintunSettings;
@@ -117,9 +105,7 @@ class WintunRings implements WintunAdapter {
   #session = 0;
   /** A packet that a wait has found already; 0: none. */
   #found = 0;
-  #waits: { readonly stop: number; readonly readEvent: number; readonly set: WaitSet } | undefined;
   #busy = false;
-  #waitsWithoutStop = 0;
   #fullSince: number | undefined;
 
   constructor(
@@ -199,22 +185,16 @@ class WintunRings implements WintunAdapter {
     return batch.count - from;
   }
 
-  wait(stop: number, milliseconds: number): 'readable' | 'stopped' | 'nothing' {
-    if (this.#spin()) {
-      this.#waitsWithoutStop += 1;
-      if (this.#waitsWithoutStop < readsBetweenStops) return 'readable';
-      this.#waitsWithoutStop = 0;
-      return this.#wait(stop, 0) === 'stop' ? 'stopped' : 'readable';
+  /** It also finds what the driver has put into the ring without raising the event. Throws WintunError 'adapter-lost'. */
+  hasWaiting(): boolean {
+    if (this.#look()) return true;
+    if (!this.#busy) return false;
+    this.#busy = false;
+    const end = performance.now() + spinMilliseconds;
+    while (performance.now() < end) {
+      if (this.#look()) return true;
     }
-    const signalled = this.#wait(stop, Math.min(milliseconds, longestWaitMilliseconds));
-    if (signalled === 'stop') return 'stopped';
-    if (!this.#look()) return 'nothing';
-    if (signalled === 'none') {
-      const late = this.#wait(stop, 0);
-      if (late === 'stop') return 'stopped';
-      if (late === 'none') this.counters.missedWakeUps += 1;
-    }
-    return 'readable';
+    return false;
   }
 
   close(): void {
@@ -235,25 +215,6 @@ class WintunRings implements WintunAdapter {
     throw ringFailure('WintunReceivePacket', error);
   }
 
-  #spin(): boolean {
-    if (this.#look()) return true;
-    if (!this.#busy) return false;
-    const end = performance.now() + spinMilliseconds;
-    while (performance.now() < end) {
-      if (this.#look()) return true;
-    }
-    return false;
-  }
-
-  #wait(stop: number, milliseconds: number): 'stop' | 'read' | 'none' {
-    const { readEvent } = this;
-    if (this.#waits?.stop !== stop || this.#waits.readEvent !== readEvent) {
-      this.#waits = { stop, readEvent, set: new WaitSet([stop, readEvent]) };
-    }
-    const index = this.#waits.set.wait(milliseconds);
-    return index === 0 ? 'stop' : index === 1 ? 'read' : 'none';
-  }
-
   #noteFullRing(): void {
     const now = performance.now();
     this.#fullSince ??= now;
@@ -267,7 +228,7 @@ class WintunRings implements WintunAdapter {
 
   #startSession(): void {
     this.#session = this.#library.startSession(this.#card, this.#settings.ringBytes);
-    this.readEvent = this.#library.readWaitEvent(this.#session);
+    this.waitable = this.#library.readWaitEvent(this.#session);
   }
 
   #endSession(): void {

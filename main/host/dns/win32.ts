@@ -1,24 +1,25 @@
 // Name resolution on Windows: the adapter's own name servers, and a rule of the name resolution policy table (NRPT) that
 // sends names to them alone. Both lie in the registry and outlive adapter and service: taking them back is needed.
-import type { IpHelper } from '../../../native/iphlpapi.ts';
+import { type IpHelper, interfaceLuidOfName } from '../../../native/iphlpapi.ts';
 import {
   deleteRegistryKey,
   deleteRegistryValues,
-  type RegistryValue,
   registrySubkeys,
   writeRegistryKey,
 } from '../../../native/registry.ts';
 import { announceParameterChange } from '../../../native/service-announcement.ts';
+import { formatGuid, parseGuid } from '../adapter/guid.ts';
 import { stableGuid } from '../adapter/stable-guid.ts';
 import type { UndoStep } from '../journal/journal.ts';
 import type { DnsConfiguration } from '../network.ts';
 import { InterfaceMissingError } from '../routes/win32.ts';
+import { namePolicy } from './name-policy-win32.ts';
 
 export type DnsStep = Extract<UndoStep, { kind: 'interface-dns' | 'name-policy' }>;
 
 /** What `makeDns` will change. Throws InterfaceMissingError, WindowsCallError. */
 export function dnsSteps(helper: IpHelper, { interfaceName }: DnsConfiguration): DnsStep[] {
-  const luid = helper.luidOfAlias(interfaceName);
+  const luid = interfaceLuidOfName(interfaceName);
   if (luid === undefined) throw new InterfaceMissingError(interfaceName);
   const place = namesFollowGroupPolicy() ? groupPolicyPlace : localPlace;
   return [
@@ -60,37 +61,9 @@ export function undoDnsStep(helper: IpHelper, step: DnsStep): boolean {
   return found;
 }
 
-/**
- * The values of a rule: those names, or all where there are none, are asked of these servers. Microsoft's
- * [MS-GPNRPT] section 2.2.2 has them; 8 in ConfigOptions: the rule's servers are asked, and nothing else is said.
- */
-export function namePolicy({
-  servers,
-  searchDomains,
-}: Pick<DnsConfiguration, 'servers' | 'searchDomains'>): Readonly<Record<string, RegistryValue>> {
-  return {
-    Version: 2,
-    ConfigOptions: 8,
-    Name: searchDomains.length === 0 ? ['.'] : searchDomains.map((domain) => `.${domain}`),
-    GenericDNSServers: servers.join('; '),
-    Comment: '',
-    DisplayName: 'SealNIC',
-    IPSECCARestriction: '',
-  };
-}
-
 /** The computer's own rules count for nothing while group policy has any: ours then lie among those. */
 export function namesFollowGroupPolicy(): boolean {
   return registrySubkeys(groupPolicyPlace).length > 0;
-}
-
-/** "{8F0E4F5B-1B7C-4D0A-9A5B-6C2F3D1E7A94}" of struct GUID, 16 bytes. */
-export function formatGuid(guid: Uint8Array): string {
-  const [one, two, three] = [guid.slice(0, 4), guid.slice(4, 6), guid.slice(6, 8)].map((part) =>
-    Buffer.from(part.reverse()).toString('hex'),
-  );
-  const last = Buffer.from(guid.slice(8)).toString('hex');
-  return `{${one}-${two}-${three}-${last.slice(0, 4)}-${last.slice(4)}}`.toUpperCase();
 }
 
 const localPlace = 'SYSTEM\\CurrentControlSet\\Services\\Dnscache\\Parameters\\DnsPolicyConfig';
@@ -121,12 +94,4 @@ function setServers(
       return helper.setDns(guid, family, ofFamily, ofFamily.length > 0 ? searchDomains : []);
     })
     .some((found) => found);
-}
-
-function parseGuid(text: string): Uint8Array {
-  const bytes = Buffer.from(text.replace(/[{}-]/g, ''), 'hex');
-  bytes.subarray(0, 4).reverse();
-  bytes.subarray(4, 6).reverse();
-  bytes.subarray(6, 8).reverse();
-  return bytes;
 }

@@ -8,13 +8,13 @@ import {
   readSocketAddress,
   setIntegerOption,
   socket,
-  socketAddressLength,
   socketFamily,
   socketLevel,
   socketOption,
   socketType,
   writeSocketAddress,
 } from '../../../native/libc-socket.ts';
+import { socketAddressLength } from '../../../native/socket-address.ts';
 import { protocolNumber } from '../../engine/packet/protocol.ts';
 
 /** 4 or 16 bytes. Nothing is sent. Throws SystemCallError: ENETUNREACH where no route leads there. */

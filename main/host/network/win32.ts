@@ -1,8 +1,8 @@
 // The network configuration of this computer on Windows: what is asked for is written to the journal, then made, and
 // taken back from the journal by this process or a later one.
-import { IpHelper } from '../../../native/iphlpapi.ts';
+import { IpHelper, interfaceLuidOfName } from '../../../native/iphlpapi.ts';
+import { systemAdapters } from '../../../native/iphlpapi-adapters.ts';
 import { watchIpChanges } from '../../../native/iphlpapi-changes.ts';
-import { IpTables } from '../../../native/iphlpapi-tables.ts';
 import { parseAddress } from '../../engine/packet/address.ts';
 import { dnsSteps, makeDns } from '../dns/win32.ts';
 import { checkHost } from '../doctor/win32.ts';
@@ -16,13 +16,8 @@ import type {
   TerminalInformation,
   TunnelConfiguration,
 } from '../network.ts';
-import {
-  failClosedSteps,
-  InterfaceMissingError,
-  makeRouteSteps,
-  setTunnelNumbers,
-  tunnelSteps,
-} from '../routes/win32.ts';
+import { failClosedSteps, tunnelSteps } from '../routes/steps-win32.ts';
+import { InterfaceMissingError, makeRouteSteps, setTunnelNumbers } from '../routes/win32.ts';
 import { systemTimer } from '../terminal/timer.ts';
 import { readRealRoutes, readRoute, readTerminal, watchTerminalChanges } from '../terminal/win32.ts';
 import { groupsToUndo, JournalledChanges } from './journalled-changes.ts';
@@ -37,7 +32,6 @@ export function openWindowsHostNetwork(options: HostNetworkOptions): HostNetwork
 class WindowsHostNetwork implements HostNetwork {
   readonly #options: HostNetworkOptions;
   readonly #helper: IpHelper;
-  readonly #tables: IpTables;
   readonly #journal: Journal;
   readonly #changes: JournalledChanges;
   /** Whose routes are not those of the real links. */
@@ -46,7 +40,6 @@ class WindowsHostNetwork implements HostNetwork {
   constructor(options: HostNetworkOptions) {
     this.#options = options;
     this.#helper = new IpHelper(options.ipHelperLibrary);
-    this.#tables = new IpTables(options.ipHelperLibrary);
     this.#journal = new Journal(options.journal, options.boot ?? anyBoot);
     this.#changes = new JournalledChanges(
       this.#journal,
@@ -72,7 +65,7 @@ class WindowsHostNetwork implements HostNetwork {
     return this.#changes.enqueue(async () => {
       const { interfaceName, mtu } = configuration;
       this.#tunnelInterface = interfaceName;
-      const luid = this.#helper.luidOfAlias(interfaceName);
+      const luid = interfaceLuidOfName(interfaceName);
       if (luid === undefined) throw new InterfaceMissingError(interfaceName);
       const steps = tunnelSteps(configuration);
       await this.#changes.change('tunnel', steps, () => {
@@ -102,7 +95,7 @@ class WindowsHostNetwork implements HostNetwork {
   }
 
   async terminal(): Promise<TerminalInformation> {
-    return readTerminal(this.#tables, this.#tunnelInterface);
+    return readTerminal(this.#tunnelInterface);
   }
 
   watchTerminal(changed: () => void): { close(): void } {
@@ -115,7 +108,7 @@ class WindowsHostNetwork implements HostNetwork {
   ): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
     const target = parseAddress(address);
     if (target === undefined) throw new RangeError(`"${address}" is no IP address.`);
-    return readRoute(this.#tables, target, this.#tunnelInterface);
+    return readRoute(this.#helper, target, this.#tunnelInterface);
   }
 
   async check({ inUse }: { inUse: boolean }): Promise<readonly HostFinding[]> {
@@ -127,11 +120,11 @@ class WindowsHostNetwork implements HostNetwork {
   }
 
   #realRoutes() {
-    return readRealRoutes(this.#tables, this.#tunnelInterface);
+    return readRealRoutes(this.#tunnelInterface);
   }
 
   #loopbackLuid(): bigint | undefined {
-    return this.#tables.adapters().find(({ loopback }) => loopback)?.luid;
+    return systemAdapters().find(({ loopback }) => loopback)?.luid;
   }
 }
 

@@ -55,7 +55,7 @@ export const openBypassLink: OpenBypassLink = (options, memory) => {
     let errors = 0;
 
     const link: BypassLink = {
-      fileDescriptor: tap,
+      waitable: tap,
       interfaceName: options.interfaceName,
       get errors() {
         return errors;

@@ -2,6 +2,7 @@
 // lets pass.
 import type { Endpoint } from '../../engine/packet/address.ts';
 import type { DatagramBatch, PacketBatch, PacketMemory, SlotRegion } from '../../engine/packet/batch.ts';
+import type { Waitable } from '../readiness/contract.ts';
 
 export interface UnderlayOptions {
   /** Local UDP port; 0: ephemeral (initiator). A responder opens one underlay for 500 and one for 4500. */
@@ -20,7 +21,8 @@ export interface UnderlayOptions {
 
 /** Used on the data thread only. Non-blocking. */
 export interface Underlay {
-  readonly fileDescriptor: number;
+  /** For a ReadinessSet. */
+  readonly waitable: Waitable;
   readonly localPort: number;
   readonly sendsSegmented: boolean;
   /**
@@ -51,7 +53,8 @@ export interface Underlay {
 
 /** BYPASS: raw IP packets out by a marked socket bound to the link, and in by a tap on the link. */
 export interface BypassLink {
-  readonly fileDescriptor: number;
+  /** For a ReadinessSet. */
+  readonly waitable: Waitable;
   readonly interfaceName: string;
   /** Packets from the link whose source lies in the watched prefixes; packet i lies in slot i. */
   receive(batch: PacketBatch, region: SlotRegion): void;

@@ -25,7 +25,7 @@ import {
   packetHeadroom,
   type SlotRegion,
 } from '../../engine/packet/batch.ts';
-import type { PeerTable } from './peer-table-linux.ts';
+import type { PeerTable } from './peer-table.ts';
 
 export interface DatagramReceiverOptions {
   readonly descriptor: number;

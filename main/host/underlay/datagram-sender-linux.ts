@@ -19,14 +19,14 @@ import {
   messageFlag,
   sendmmsg,
   sendmsg,
-  socketAddressLength,
   socketLevel,
   udpOption,
   writeSocketAddress,
 } from '../../../native/libc-socket.ts';
+import { socketAddressLength } from '../../../native/socket-address.ts';
 import type { Endpoint } from '../../engine/packet/address.ts';
 import type { DatagramBatch, PacketMemory } from '../../engine/packet/batch.ts';
-import type { PeerTable } from './peer-table-linux.ts';
+import type { PeerTable } from './peer-table.ts';
 
 export class DatagramSender {
   /** Datagrams or runs that the system refused, and entries for peers that are not there. */

@@ -19,7 +19,7 @@ import { addressTowards, openDatagramSocket, openEspSocket, ownSocketName } from
 import type { OpenUnderlay, Underlay, UnderlayOptions } from './contract.ts';
 import { DatagramReceiver } from './datagram-receiver-linux.ts';
 import { DatagramSender } from './datagram-sender-linux.ts';
-import { PeerTable } from './peer-table-linux.ts';
+import { PeerTable } from './peer-table.ts';
 
 /**
  * Opens a socket of one family on all addresses, for UDP or for ESP alone. Throws SystemCallError: EADDRINUSE, EACCES
@@ -33,7 +33,7 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
     configure(descriptor, family);
     const segmented = !isNative && configureUdp(descriptor, options);
     const localPort = isNative ? 0 : bindTo(descriptor, options);
-    const peers = new PeerTable(family);
+    const peers = new PeerTable(family, writeSocketAddress);
     // A raw IPv4 socket is given the IP header as well, one of IPv6 is not (RFC 3542 section 3).
     const carriesHeader = isNative && family === 4;
     const receiver = new DatagramReceiver({ descriptor, family, localPort, carriesHeader, memory, peers });
@@ -41,7 +41,7 @@ export const openUnderlay: OpenUnderlay = (options, memory) => {
     const nameOf = (remote: Endpoint): Endpoint => (isNative ? { ...remote, port: 0 } : remote);
 
     const underlay: Underlay = {
-      fileDescriptor: descriptor,
+      waitable: descriptor,
       localPort,
       get sendsSegmented() {
         return sender.segmented;

@@ -1,6 +1,6 @@
 // One piece of work with one card: connect, one transaction, and letting go of it so that nobody finds it unlocked.
 // For the worker that owns the context. Nothing here tries a PIN twice.
-import { mapLockedPages } from '../../../native/locked-memory.ts';
+import { mapLockedPages } from '../../../native/locked-memory/index.ts';
 import { disposition, type Pcsc, PcscError, pcscCode, shareMode } from '../../../native/pcsc/binding.ts';
 import type { CardChannel } from './apdu.ts';
 import { CardError } from './contract.ts';

@@ -1,5 +1,5 @@
 // Carries out one piece of work with a PIV card, in the worker that owns the sessions.
-import { viewOfAddress } from '../../../native/locked-memory.ts';
+import { viewOfAddress } from '../../../native/libc-memory.ts';
 import type { CardInUse, CardSessions } from './card-session.ts';
 import { CardError, keyPurposes } from './contract.ts';
 import type { CardWork, CardWorkResult, PinPlace, Place, ReadCard } from './worker-messages.ts';

@@ -1,13 +1,11 @@
-// The PIV cards of this computer on the control thread: follows what the watcher sees, reads each card that comes in, and
-// hands work to the other worker.
-import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
+// The PIV cards of this computer on the control thread: hands work with them to the worker that does it.
+import { createPublicKey } from 'node:crypto';
 import type { SignatureScheme } from '../../engine/ike/contract.ts';
 import {
   type CardAdministration,
   type CardDescription,
   CardError,
   type CardEvent,
-  type CardKey,
   type CardKeyAlgorithm,
   type CardObjectName,
   type CardOperationOptions,
@@ -18,69 +16,44 @@ import {
   type KeyPurpose,
 } from './contract.ts';
 import { algorithmOf, keySize, objectTags } from './piv-data.ts';
-import type { CardWork, CardWorkResult, PinPlace, Place, ReadCard, SeenReader } from './worker-messages.ts';
-import type { CardWorkers } from './workers.ts';
+import { PivSlots, type PivSlotsOptions } from './piv-slots.ts';
+import type { CardWork, CardWorkResult, PinPlace, Place } from './worker-messages.ts';
 
-export interface PivCardsOptions {
-  readonly workers: CardWorkers;
+export interface PivCardsOptions extends PivSlotsOptions {
   readonly memory: CardSecretMemory;
-  /** Calls once after so many milliseconds; what comes back takes it back. */
-  schedule(afterMilliseconds: number, call: () => void): () => void;
 }
 
-/** A service that comes back within this time has lost no card. */
-const serviceGraceMilliseconds = 2000;
-const busyRetryMilliseconds = 2000;
 const secretMaximum = 512;
-
-interface Slot {
-  counter: number;
-  /** What was read of the card; undefined until then. */
-  card: CardDescription | undefined;
-  /** Counts readings: the end of an older one tells nothing any more. */
-  reading: number;
-  cancelRetry: (() => void) | undefined;
-}
 
 export class PivCards implements Cards {
   readonly provider = 'piv';
   readonly #options: PivCardsOptions;
-  readonly #slots = new Map<string, Slot>();
-  readonly #listeners = new Set<(event: CardEvent) => void>();
+  readonly #slots: PivSlots;
   /** Keys made in this process whose certificates are not there yet. */
   readonly #made = new Map<string, CardKeyAlgorithm>();
-  #readers: readonly string[] = [];
-  #state: CardReaderState = 'no-service';
-  #cancelGrace: (() => void) | undefined;
-  /** The service was away: what is in may be another card. */
-  #serviceWasGone = false;
-  #readings = 0;
 
   constructor(options: PivCardsOptions) {
     this.#options = options;
+    this.#slots = new PivSlots(options);
   }
 
   /** Begins to look for cards. */
   start(): void {
-    this.#options.workers.watch((message) => {
-      if (message.type === 'readers') this.#seen(message.readers);
-      else if (message.type !== 'context') this.#serviceGone(message.type);
-    });
+    this.#slots.start();
   }
 
   get state(): CardReaderState {
-    return this.#state;
+    return this.#slots.state;
   }
   get readers(): readonly string[] {
-    return this.#readers;
+    return this.#slots.readers;
   }
   get cards(): readonly CardDescription[] {
-    return [...this.#slots.values()].flatMap(({ card }) => card ?? []);
+    return this.#slots.cards;
   }
 
   onEvent(listener: (event: CardEvent) => void): { close(): void } {
-    this.#listeners.add(listener);
-    return { close: () => this.#listeners.delete(listener) };
+    return this.#slots.onEvent(listener);
   }
 
   async verifyPin(card: string, pin: CardPin, options: { keepUnlocked?: boolean } = {}): Promise<void> {
@@ -90,7 +63,7 @@ export class PivCards implements Cards {
   async countTries(card: string): Promise<void> {
     try {
       const triesLeft = await this.#work(card, { type: 'tries' });
-      if (typeof triesLeft === 'number') this.#tell(card, triesLeft);
+      if (typeof triesLeft === 'number') this.#slots.tell(card, triesLeft);
     } catch {
       // the card is out: there is nothing to count
     }
@@ -186,7 +159,7 @@ export class PivCards implements Cards {
   ): Promise<void> {
     const managementKey = this.#managementKey(administration);
     await this.#work(card, { type: 'write-object', tags: objectTags[name], content, managementKey });
-    await this.#readAgain(card);
+    await this.#slots.readAgain(card);
   }
 
   async changePin(
@@ -216,16 +189,16 @@ export class PivCards implements Cards {
     administration: CardAdministration,
   ): Promise<Uint8Array> {
     const managementKey = this.#managementKey(administration);
-    const { reader, slot } = this.#card(card);
+    const { reader } = this.#slots.find(card);
     const key = await this.#work(card, { type: 'generate-key', purpose, algorithm, managementKey });
     // A card without an identifier has got one.
-    await this.#read(reader, slot);
-    this.#made.set(`${slot.card?.id ?? card} ${purpose}`, algorithm);
+    const { id } = (await this.#slots.readReader(reader)) ?? { id: card };
+    this.#made.set(`${id} ${purpose}`, algorithm);
     return bytesOf(key);
   }
 
   async publicKey(card: string, purpose: KeyPurpose): Promise<Uint8Array | undefined> {
-    const known = this.#card(card).card.keys.find((key) => key.purpose === purpose)?.publicKey;
+    const known = this.#slots.find(card).keys.find((key) => key.purpose === purpose)?.publicKey;
     if (known !== undefined) return known;
     const key = await this.#work(card, { type: 'public-key', purpose });
     if (key === undefined) return undefined;
@@ -242,116 +215,13 @@ export class PivCards implements Cards {
   ): Promise<void> {
     const managementKey = this.#managementKey(administration);
     await this.#work(card, { type: 'write-certificate', purpose, certificate, managementKey });
-    await this.#readAgain(card);
+    await this.#slots.readAgain(card);
   }
 
   async close(): Promise<void> {
-    this.#listeners.clear();
-    this.#cancelGrace?.();
-    for (const slot of this.#slots.values()) slot.cancelRetry?.();
+    this.#slots.close();
     await this.#options.workers.close();
   }
-
-  // What the watcher sees.
-
-  #seen(readers: readonly SeenReader[]): void {
-    this.#cancelGrace?.();
-    this.#cancelGrace = undefined;
-    const newcomer = this.#serviceWasGone;
-    this.#serviceWasGone = false;
-    const names = readers.map(({ name }) => name);
-    const state = readers.length === 0 ? 'no-reader' : 'ready';
-    const isNews = state !== this.#state || names.join('\n') !== this.#readers.join('\n');
-    this.#state = state;
-    this.#readers = names;
-    for (const reader of [...this.#slots.keys()]) {
-      if (!names.includes(reader)) this.#drop(reader, 'reader-gone');
-    }
-    for (const { name, present, counter } of readers) {
-      const slot = this.#slots.get(name);
-      if (!present) {
-        if (slot !== undefined) this.#drop(name, 'pulled');
-      } else if (slot === undefined) {
-        this.#take(name, counter);
-      } else if (newcomer) {
-        slot.counter = counter;
-        this.#read(name, slot);
-      } else if (slot.counter !== counter) {
-        this.#drop(name, 'pulled');
-        this.#take(name, counter);
-      }
-    }
-    if (isNews) this.#emit({ type: 'readers', state, readers: names });
-  }
-
-  #serviceGone(state: 'no-service' | 'no-library'): void {
-    this.#serviceWasGone = true;
-    const isNews = this.#state !== state;
-    this.#state = state;
-    this.#readers = [];
-    this.#cancelGrace?.();
-    this.#cancelGrace = this.#options.schedule(serviceGraceMilliseconds, () => {
-      for (const reader of [...this.#slots.keys()]) this.#drop(reader, 'service-gone');
-    });
-    if (isNews) this.#emit({ type: 'readers', state, readers: [] });
-  }
-
-  #take(reader: string, counter: number): void {
-    const slot: Slot = { counter, card: undefined, reading: 0, cancelRetry: undefined };
-    this.#slots.set(reader, slot);
-    this.#read(reader, slot);
-  }
-
-  #drop(reader: string, reason: Extract<CardEvent, { type: 'removed' }>['reason']): void {
-    const slot = this.#slots.get(reader);
-    slot?.cancelRetry?.();
-    this.#slots.delete(reader);
-    if (slot?.card !== undefined) this.#emit({ type: 'removed', card: slot.card, reason });
-  }
-
-  async #readAgain(card: string): Promise<void> {
-    const found = this.#card(card);
-    await this.#read(found.reader, found.slot);
-  }
-
-  async #read(reader: string, slot: Slot): Promise<void> {
-    this.#readings += 1;
-    const reading = this.#readings;
-    slot.reading = reading;
-    slot.cancelRetry?.();
-    const isCurrent = () => this.#slots.get(reader) === slot && slot.reading === reading;
-    let card: CardDescription;
-    try {
-      card = describe(reader, (await this.#options.workers.work(reader, { type: 'describe' })) as ReadCard);
-    } catch (error) {
-      if (!isCurrent()) return;
-      const problem = error instanceof CardError ? error : new CardError('bad-answer', String(error));
-      if (problem.problem === 'no-service') return;
-      if (problem.problem === 'busy' || problem.problem === 'card-removed') {
-        slot.cancelRetry = this.#options.schedule(busyRetryMilliseconds, () => this.#read(reader, slot));
-      }
-      card = unusable(reader, problem);
-    }
-    if (!isCurrent()) return;
-    this.#replace(slot, card);
-  }
-
-  #replace(slot: Slot, card: CardDescription): void {
-    const before = slot.card;
-    if (before !== undefined && before.id !== card.id) {
-      slot.card = undefined;
-      this.#emit({ type: 'removed', card: before, reason: 'pulled' });
-    }
-    const isNew = slot.card === undefined;
-    slot.card = card;
-    this.#emit({ type: isNew ? 'inserted' : 'changed', card });
-  }
-
-  #emit(event: CardEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
-  }
-
-  // Work.
 
   async #withPin(
     card: string,
@@ -362,7 +232,8 @@ export class PivCards implements Cards {
     try {
       return await this.#work(card, work({ pin: place, keepUnlocked }));
     } catch (error) {
-      if (error instanceof CardError && error.problem === 'pin-wrong') this.#tell(card, error.triesLeft);
+      if (error instanceof CardError && error.problem === 'pin-wrong')
+        this.#slots.tell(card, error.triesLeft);
       throw error;
     } finally {
       if (pin !== undefined) void this.countTries(card);
@@ -371,28 +242,14 @@ export class PivCards implements Cards {
 
   #work(card: string, work: CardWork): Promise<CardWorkResult> {
     try {
-      return this.#options.workers.work(this.#card(card).reader, work);
+      return this.#options.workers.work(this.#slots.find(card).reader, work);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #tell(id: string, triesLeft: number | undefined): void {
-    for (const slot of this.#slots.values()) {
-      const { card } = slot;
-      if (card?.id === id && card.triesLeft !== triesLeft) this.#replace(slot, { ...card, triesLeft });
-    }
-  }
-
-  #card(id: string): { reader: string; slot: Slot; card: CardDescription } {
-    for (const [reader, slot] of this.#slots) {
-      if (slot.card?.id === id) return { reader, slot, card: slot.card };
-    }
-    throw new CardError('no-card', 'the card is not in a reader');
-  }
-
   #algorithm(id: string, purpose: KeyPurpose): CardKeyAlgorithm {
-    const { card } = this.#card(id);
+    const card = this.#slots.find(id);
     const algorithm =
       card.keys.find((key) => key.purpose === purpose)?.algorithm ?? this.#made.get(`${id} ${purpose}`);
     if (algorithm === undefined)
@@ -415,47 +272,6 @@ export class PivCards implements Cards {
   #place(secret: Uint8Array): Place {
     return { address: this.#options.memory.addressOf(secret), length: secret.length };
   }
-}
-
-function describe(reader: string, read: ReadCard): CardDescription {
-  const keys = read.keys.flatMap(({ purpose, certificate, pinPolicy }): CardKey[] => {
-    try {
-      const { publicKey } = new X509Certificate(certificate);
-      const algorithm = algorithmOf(publicKey);
-      if (algorithm === undefined) return [];
-      const der = Uint8Array.from(publicKey.export({ type: 'spki', format: 'der' }));
-      return [{ purpose, algorithm, certificate, publicKey: der, pinPolicy }];
-    } catch {
-      return []; // what cannot be read cannot be used
-    }
-  });
-  const own = read.identifier ?? keys.map(({ certificate }) => hashOf(certificate))[0];
-  return {
-    id: `piv:${own ?? hashOf(Buffer.from(reader))}`,
-    provider: 'piv',
-    label: 'PIV card',
-    reader,
-    pinPad: read.pinPad,
-    triesLeft: read.triesLeft,
-    keys,
-  };
-}
-
-function unusable(reader: string, problem: CardError): CardDescription {
-  return {
-    id: `piv:${hashOf(Buffer.from(reader))}`,
-    provider: 'piv',
-    label: 'card',
-    reader,
-    pinPad: false,
-    triesLeft: undefined,
-    keys: [],
-    problem,
-  };
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }
 
 function readPublicKey(der: Uint8Array) {

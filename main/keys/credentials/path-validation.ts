@@ -4,6 +4,7 @@ import type { CertificateProblem } from '../../engine/ike/contract.ts';
 import { describeCertificate, type ParsedCertificate, parseCertificate } from './certificate.ts';
 import { checkSignature, weakKey, weakSignature } from './certificate-signature.ts';
 import { equalNames, formatName } from './distinguished-name.ts';
+import { maximumIntermediates, mayIssue } from './issuers.ts';
 import { forbiddenName } from './name-constraints.ts';
 
 export type PathResult =
@@ -15,8 +16,6 @@ export type PeerRole = 'gateway' | 'client';
 
 /** A peer may send no more certificates than this. */
 const maximumCertificates = 16;
-/** Certificates between the end entity and the authority. */
-const maximumIntermediates = 7;
 /** Signature checks for one peer: what an attacker may make us compute. */
 const maximumSignatureChecks = 48;
 
@@ -158,13 +157,6 @@ class PathSearch {
 
 function invalid(problem: CertificateProblem, detail: string): Problem {
   return { valid: false, problem, detail };
-}
-
-/** By names and key identifiers; the signature decides. */
-function mayIssue(issuer: ParsedCertificate, certificate: ParsedCertificate): boolean {
-  if (!equalNames(issuer.subject, certificate.issuer)) return false;
-  const [wanted, has] = [certificate.authorityKeyIdentifier, issuer.subjectKeyIdentifier];
-  return !wanted || !has || Buffer.from(wanted).equals(has);
 }
 
 /** End entity first, authority last. The signatures were checked while the path was built. */

@@ -2,6 +2,7 @@
 import type { IkeConfiguration } from '../../engine/ike/contract.ts';
 import type { IpAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
+import { intermediatesOf } from '../../keys/credentials/issuers.ts';
 import type { UnlockedKey } from '../cards/card-keys.ts';
 import type { Profile } from '../profile/contract.ts';
 import { ikeConfigurationFor } from '../profile/ike-configuration.ts';
@@ -24,7 +25,10 @@ export function ikeConfigurationOf(
     const parts = { association, localAddress };
     if (key === undefined) return ikeConfigurationFor(profile, { ...parts, isEstablished: true });
     const { certificate, keyType } = key;
-    return ikeConfigurationFor(profile, { ...parts, certificates: [certificate], keyType });
+    // A card has room for its own certificate; what lies above it is often what the profile trusts the gateway by.
+    const known = store.authorities(profile.peerAuthentication.authorities, owner);
+    const certificates = [certificate, ...intermediatesOf(certificate, known)];
+    return ikeConfigurationFor(profile, { ...parts, certificates, keyType });
   }
   if (authentication.method !== 'certificate')
     return ikeConfigurationFor(profile, { association, localAddress });

@@ -6,12 +6,11 @@ import { parseAddress } from '../../engine/packet/address.ts';
 import type { AssociationId } from '../../engine/sa/parameters.ts';
 import type { CardDescription } from '../../keys/card/contract.ts';
 import type { Agreement, AgreementParty } from '../agreement/agreement.ts';
-import type { UnlockedKey, UnlockedSecret } from '../cards/card-keys.ts';
-import { fitsCard, selectionOf } from '../cards/selection.ts';
+import type { UnlockedKey } from '../cards/card-keys.ts';
 import type { Profile } from '../profile/contract.ts';
 import type { StatedContribution } from '../tunnel/contribution.ts';
-import type { ReachableGateway } from '../tunnel/tunnel.ts';
 import { Agreed } from './agreed.ts';
+import { CardHold } from './card-hold.ts';
 import { type ClientConnectionNow, clientContribution, shieldedByName } from './client-contribution.ts';
 import type { ConnectionOptions, ConnectionSurroundings } from './contract.ts';
 import {
@@ -21,15 +20,14 @@ import {
   idleConnection,
   stepConnection,
 } from './machine.ts';
+import { OwnCredentials } from './own-credentials.ts';
 import { acceptPassword, type EapPassword } from './password.ts';
 import { Portal } from './portal.ts';
 import { ConnectionProblem, describe, failureOf, nameSecret } from './problem.ts';
-import { contributeTo, namesGateway, openForClient, reachGateway } from './reach.ts';
+import { contributeTo, WayToGateway } from './reach.ts';
 import { SignOfLife } from './sign-of-life.ts';
+import { Suspension } from './suspension.ts';
 import { Undertakings } from './undertakings.ts';
-
-const suspensionTries = 20;
-const suspensionRetryMilliseconds = 100;
 
 export class Connection implements AgreementParty {
   readonly profile: Profile;
@@ -43,24 +41,18 @@ export class Connection implements AgreementParty {
   readonly #signOfLife: SignOfLife;
   #model: ConnectionModel;
   #ike: ConnectionId | undefined;
-  #reached: ReachableGateway | undefined;
   #details: IkeDetails | undefined;
   #cancelTimer: (() => void) | undefined;
   /** Set while a child exists whose packets can be sealed. */
   #childInstalled = false;
-  #shut: Promise<void> = Promise.resolve();
   #cleaned: Promise<void> = Promise.resolve();
   readonly #undertakings = new Undertakings();
   #abandoned = false;
-  /** Aborted when nobody needs any more what was asked for the present undertaking. */
-  #interest = new AbortController();
-  /** On a card, with its PIN given. */
-  #key: UnlockedKey | UnlockedSecret | undefined;
-  /** The card that the present SAs hang on. */
-  #card: string | undefined;
-  #cancelKeeping: (() => void) | undefined;
-  #signingFailure: Failure | undefined;
+  readonly #credentials: OwnCredentials;
+  readonly #card: CardHold;
+  readonly #suspension: Suspension;
   readonly #portal: Portal;
+  readonly #way: WayToGateway;
   /** Goes on with the IKE SA of an earlier process, and has no child yet. */
   #resuming = false;
 
@@ -72,7 +64,11 @@ export class Connection implements AgreementParty {
     this.#options = options;
     this.#agreed = new Agreed(options.carried);
     this.#surroundings = surroundings;
-    this.#password = surroundings.authenticator.password(options.profile, options.owner);
+    const { profile, owner } = options;
+    this.#password = surroundings.authenticator.password(profile, owner);
+    this.#credentials = new OwnCredentials(profile, owner, surroundings, this.#password);
+    this.#card = new CardHold(profile, surroundings, () => this.#dispatch({ type: 'card-removed' }));
+    this.#suspension = new Suspension(profile, owner, surroundings);
     this.#model = idleConnection(surroundings.now());
     this.#signOfLife = new SignOfLife({
       ...surroundings,
@@ -83,6 +79,7 @@ export class Connection implements AgreementParty {
           ?.atMilliseconds,
     });
     this.#portal = this.#makePortal();
+    this.#way = new WayToGateway(profile, surroundings, () => this.#contribute());
   }
 
   get model(): ConnectionModel {
@@ -108,7 +105,7 @@ export class Connection implements AgreementParty {
     return {
       association: this.association,
       carried: this.#agreed.carried,
-      reached: this.#reached,
+      reached: this.#way.reached,
       virtualAddresses: this.#agreed.virtualAddresses,
       dnsServers: this.#agreed.dnsServers,
       encapsulation: this.#agreed.encapsulation,
@@ -127,7 +124,7 @@ export class Connection implements AgreementParty {
 
   /** Resolves when what is protected is shut, as far as it is known, or when that has failed. */
   get shut(): Promise<void> {
-    return this.#shut;
+    return this.#way.shut;
   }
 
   /** Resolves when the computer is as it was before. Rejects where a part of it is not; call it again then. */
@@ -168,30 +165,12 @@ export class Connection implements AgreementParty {
     this.#signOfLife.measure();
   }
 
-  /** A card was taken out. What was made with it ends now, or where the profile says so after so many hours. */
   cardRemoved(card: string): void {
-    const { authentication } = this.profile;
-    if (this.#card !== card) return;
-    if (authentication.method !== 'card' || authentication.onRemoval === 'disconnect') {
-      this.#dispatch({ type: 'card-removed' });
-      return;
-    }
-    const until = this.#surroundings.now() + authentication.keepHours * 3_600_000;
-    this.#cancelKeeping ??= this.#surroundings.schedule(until, () =>
-      this.#dispatch({ type: 'card-removed' }),
-    );
+    this.#card.removed(card);
   }
 
   cardInserted(card: CardDescription): void {
-    const { authentication } = this.profile;
-    const fits = authentication.method === 'card' && fitsCard(card, selectionOf(authentication));
-    if (card.id === this.#card) this.#stopKeeping();
-    else if (!fits && authentication.method !== 'psk') return;
-    const why = this.#model.why?.code;
-    // A pre-shared key that was nowhere may be on this card.
-    const waits = fits || card.id === this.#card ? why === 'card-removed' || why === 'card-missing' : false;
-    const lacks = authentication.method === 'psk' && (why === 'secret-missing' || why === 'card-missing');
-    if (this.#model.phase === 'stopped' && (waits || lacks)) this.#dispatch({ type: 'retry' });
+    if (this.#card.inserted(card, this.#model)) this.#dispatch({ type: 'retry' });
   }
 
   /** A packet waits for one of the connection's SAs. */
@@ -205,27 +184,12 @@ export class Connection implements AgreementParty {
 
   /** The service is about to restart: the IKE SA is kept for the next one, where the profile says so and it can be. */
   async suspend(): Promise<void> {
-    const { kept, log } = this.#surroundings;
-    if (this.#model.phase !== 'running' || kept?.canPut(this.profile, this.owner) !== true) return;
-    const stored = await this.#suspended();
+    const agreement = this.#agreement;
+    if (this.#model.phase !== 'running' || agreement === undefined || !this.#suspension.isPossible) return;
+    const stored = await this.#suspension.giveUp(agreement, () => this.#ike);
     if (stored === undefined) return;
     this.#forgetIke();
-    await kept.put(this.profile, this.owner, stored, this.#card).then(
-      () => log('info', `${this.profile.name}: its IKE SA is kept for the next start`),
-      (error: unknown) => this.#warn(`its IKE SA could not be kept: ${describe(error)}`),
-    );
-  }
-
-  /** What is under way is waited for, for a while. */
-  async #suspended(): Promise<Uint8Array | undefined> {
-    for (let tries = 0; tries < suspensionTries && this.#ike !== undefined; tries++) {
-      const stored = this.#agreement?.suspend(this.#ike);
-      if (stored !== undefined) return stored;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#surroundings.schedule(this.#surroundings.now() + suspensionRetryMilliseconds, resolve);
-      await promise;
-    }
-    return undefined;
+    await this.#suspension.keep(stored, this.#card.card);
   }
 
   /** Ends the IKE SA without undoing anything on the computer, and does nothing more: what is shut stays shut. */
@@ -233,8 +197,8 @@ export class Connection implements AgreementParty {
     this.#abandoned = true;
     this.#password?.forget();
     this.#undertakings.giveUp();
-    this.#loseInterest();
-    this.#stopKeeping();
+    this.#credentials.giveBack();
+    this.#card.stopKeeping();
     this.#cancelTimer?.();
     this.#signOfLife.stop();
     this.#portal.end();
@@ -244,7 +208,7 @@ export class Connection implements AgreementParty {
   /** What it authenticates with was taken away: the peer is told without waiting, every key wiped, and it stays shut. */
   keysGone(failure: Failure): void {
     this.#undertakings.giveUp();
-    this.#loseInterest();
+    this.#credentials.giveBack();
     this.#dispatch({ type: 'keys-gone', failure });
   }
 
@@ -264,22 +228,13 @@ export class Connection implements AgreementParty {
     return { lifetime: this.profile.esp.lifetime, replayWindow: this.profile.esp.replayWindow };
   }
   preSharedKey(_local: Identity, remote: Identity): Promise<Uint8Array | undefined> {
-    if (this.#key !== undefined && 'preSharedKey' in this.#key)
-      return Promise.resolve(this.#key.preSharedKey());
-    return this.#surroundings.authenticator.preSharedKey(this.profile, remote, this.owner);
+    return this.#credentials.preSharedKey(remote);
   }
   password(...[kind, message]: Parameters<AgreementParty['password']>) {
     return this.#password?.give(kind, message) ?? Promise.resolve(undefined);
   }
-  async sign(...[scheme, data]: Parameters<AgreementParty['sign']>) {
-    if (this.#key === undefined || !('sign' in this.#key))
-      return this.#surroundings.authenticator.sign(this.profile, scheme, data, this.owner);
-    try {
-      return await this.#key.sign(scheme, data);
-    } catch (error) {
-      this.#signingFailure = failureOf(error, 'unexpected');
-      throw error;
-    }
+  sign(...parameters: Parameters<AgreementParty['sign']>) {
+    return this.#credentials.sign(...parameters);
   }
   verifyPeer(proof: Parameters<AgreementParty['verifyPeer']>[0]) {
     return this.#surroundings.authenticator.verifyPeer(this.profile, proof, this.owner);
@@ -330,7 +285,9 @@ export class Connection implements AgreementParty {
       return;
     }
     const known =
-      reason.code === 'dead-peer' ? this.#signOfLife.takeDoubt() : this.#takeSigningFailure(reason);
+      reason.code === 'dead-peer'
+        ? this.#signOfLife.takeDoubt()
+        : this.#credentials.takeSigningFailure(reason);
     this.#dispatch({
       type: 'closed',
       reason: known ?? nameSecret(this.#password?.explain(reason) ?? reason, this.profile),
@@ -364,7 +321,11 @@ export class Connection implements AgreementParty {
   #carryOut(effect: ConnectionEffect): void {
     switch (effect.type) {
       case 'prepare':
-        this.#run((isCurrent) => this.#prepare(isCurrent), 'prepared', 'prepare-failed');
+        this.#run(
+          (isCurrent) => this.#way.prepare(isCurrent, this.#model.attempts),
+          'prepared',
+          'prepare-failed',
+        );
         return;
       case 'agree':
         this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
@@ -376,7 +337,7 @@ export class Connection implements AgreementParty {
         this.#run(() => this.#contribute(), 'configured', 'configure-failed');
         return;
       case 'release-ike':
-        this.#loseInterest();
+        this.#credentials.giveBack();
         this.#releaseIke(effect.abrupt);
         return;
       case 'clean':
@@ -401,7 +362,7 @@ export class Connection implements AgreementParty {
     done: 'prepared' | 'configured' | undefined,
     failed: 'prepare-failed' | 'configure-failed' | 'closed',
   ): void {
-    this.#loseInterest();
+    this.#credentials.giveBack();
     this.#undertakings.begin(
       work,
       () => {
@@ -416,61 +377,24 @@ export class Connection implements AgreementParty {
     );
   }
 
-  #prepare(isCurrent: () => boolean): Promise<void> {
-    const shut = Promise.withResolvers<void>();
-    this.#shut = shut.promise;
-    return this.#shutAndOpen(isCurrent, shut.resolve).finally(shut.resolve);
-  }
-
-  async #shutAndOpen(isCurrent: () => boolean, shut: () => void): Promise<void> {
-    const opening = openForClient(this.#surroundings.tunnel);
-    // A look-up may take long: what is protected is shut before.
-    const shutting = namesGateway(this.profile) ? this.#contribute() : undefined;
-    shutting?.then(shut, shut);
-    const reaching = reachGateway(this.profile, this.#model.attempts, this.#surroundings);
-    const [reached] = await Promise.allSettled([reaching, opening, shutting]);
-    if (!isCurrent()) return;
-    this.#reached = reached.status === 'fulfilled' ? reached.value : undefined;
-    // Also where there is no way to the gateway, what is protected is shut.
-    await this.#contribute();
-    shut();
-    await opening;
-    if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
-  }
-
   #contribute(): Promise<void> {
     return contributeTo(this.#surroundings.tunnel, this.contribution);
   }
 
   async #agree(isCurrent: () => boolean): Promise<void> {
-    await this.#surroundings.unlock?.(this.profile, this.owner, this.#interest.signal);
+    await this.#credentials.openVaults();
     if (!isCurrent()) return;
     if (await this.#resumed(isCurrent)) return;
-    if (!isCurrent()) return;
-    // Before the gateway hears of us: it does not wait until somebody has typed a PIN or a password.
-    if (this.#password !== undefined) await this.#password.ready();
-    if (!isCurrent()) return;
-    const key = await this.#surroundings.authenticator.unlock(this.profile, {
-      owner: this.owner,
-      profile: this.profile.name,
-      signal: this.#interest.signal,
-    });
-    if (!isCurrent()) {
-      key?.close();
-      return;
-    }
-    this.#key = key;
-    this.#card = key?.card;
-    this.#stopKeeping();
-    const { agreement, configuration, ends } = this.#outset(
-      key !== undefined && 'sign' in key ? key : undefined,
-    );
+    if (!isCurrent() || !(await this.#credentials.acquire(isCurrent))) return;
+    this.#card.card = this.#credentials.card;
+    this.#card.stopKeeping();
+    const { agreement, configuration, ends } = this.#outset(this.#credentials.signingKey);
     const ike = agreement.connect(this, configuration, ...ends);
     if (this.#model.phase === 'agreeing') this.#ike = ike;
   }
 
   #outset(key: UnlockedKey | undefined) {
-    const { endpoint, underlay } = this.#reached!;
+    const { endpoint, underlay } = this.#way.reached!;
     const session = this.#surroundings.tunnel.session;
     if (session === undefined)
       throw new ConnectionProblem({ code: 'adapter-failed', detail: 'it is closed' });
@@ -483,10 +407,7 @@ export class Connection implements AgreementParty {
 
   /** Goes on with the IKE SA that an earlier process kept. False: there is none. */
   async #resumed(isCurrent: () => boolean): Promise<boolean> {
-    const kept = await this.#surroundings.kept?.take(this.profile, this.owner).catch((error: unknown) => {
-      this.#warn(`its IKE SA of before cannot be used: ${describe(error)}`);
-      return undefined;
-    });
+    const kept = await this.#suspension.take();
     if (kept === undefined) return false;
     const { stored, elapsedMilliseconds, card } = kept;
     if (!isCurrent()) {
@@ -496,7 +417,7 @@ export class Connection implements AgreementParty {
     const { agreement, configuration, ends } = this.#outset(undefined);
     this.#surroundings.log('info', `${this.profile.name}: goes on with its IKE SA of before`);
     this.#resuming = true;
-    this.#card = card;
+    this.#card.card = card;
     const ike = agreement.resume(this, configuration, ends, stored, elapsedMilliseconds);
     if (this.#model.phase === 'agreeing' && this.#resuming) this.#ike = ike;
     return true;
@@ -509,25 +430,6 @@ export class Connection implements AgreementParty {
     if (this.#model.phase !== 'agreeing') return false;
     this.#run((isCurrent) => this.#agree(isCurrent), undefined, 'closed');
     return true;
-  }
-
-  #takeSigningFailure({ code }: IkeFailure): Failure | undefined {
-    const failure = this.#signingFailure;
-    this.#signingFailure = undefined;
-    return code === 'signing-failed' ? failure : undefined;
-  }
-
-  /** Prompts that are open go, and so does a PIN that was not used. */
-  #loseInterest(): void {
-    this.#interest.abort();
-    this.#interest = new AbortController();
-    this.#key?.close();
-    this.#key = undefined;
-  }
-
-  #stopKeeping(): void {
-    this.#cancelKeeping?.();
-    this.#cancelKeeping = undefined;
   }
 
   #releaseIke(abrupt: boolean): void {
@@ -549,7 +451,7 @@ export class Connection implements AgreementParty {
   #clean(): void {
     this.#password?.forget();
     this.#signOfLife.stop();
-    this.#stopKeeping();
+    this.#card.stopKeeping();
     this.#undertakings.giveUp();
     this.#cleaned = this.#surroundings.tunnel.withdraw(this.profile.name).then(
       () => this.#dispatch({ type: 'cleaned' }),
@@ -576,7 +478,7 @@ export class Connection implements AgreementParty {
       search: portalSearch,
       profile: this.profile.name,
       resolve: (name) => resolve(name, tunnel.nameServers),
-      link: () => this.#reached?.underlay.interfaceName,
+      link: () => this.#way.reached?.underlay.interfaceName,
       unanswered: () =>
         this.#agreement
           ?.snapshot()

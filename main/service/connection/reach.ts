@@ -11,8 +11,53 @@ export interface ReachSurroundings {
   resolve(name: string, nameServers: Tunnel['nameServers']): Promise<readonly IpAddress[]>;
 }
 
+/** What a client needs before it can agree: an open tunnel, the way to its gateway, and what is protected shut. */
+export class WayToGateway {
+  /** What the latest preparation found. */
+  reached: ReachableGateway | undefined;
+  readonly #profile: Profile;
+  readonly #surroundings: ReachSurroundings;
+  readonly #contribute: () => Promise<void>;
+  #shut: Promise<void> = Promise.resolve();
+
+  /** `contribute`: has the tunnel follow what is known now. */
+  constructor(profile: Profile, surroundings: ReachSurroundings, contribute: () => Promise<void>) {
+    this.#profile = profile;
+    this.#surroundings = surroundings;
+    this.#contribute = contribute;
+  }
+
+  /** Resolves when what is protected is shut, as far as it is known, or when that has failed. */
+  get shut(): Promise<void> {
+    return this.#shut;
+  }
+
+  /** Throws ConnectionProblem. */
+  prepare(isCurrent: () => boolean, attempts: number): Promise<void> {
+    const shut = Promise.withResolvers<void>();
+    this.#shut = shut.promise;
+    return this.#shutAndOpen(isCurrent, attempts, shut.resolve).finally(shut.resolve);
+  }
+
+  async #shutAndOpen(isCurrent: () => boolean, attempts: number, shut: () => void): Promise<void> {
+    const opening = openForClient(this.#surroundings.tunnel);
+    // A look-up may take long: what is protected is shut before.
+    const shutting = namesGateway(this.#profile) ? this.#contribute() : undefined;
+    shutting?.then(shut, shut);
+    const reaching = reachGateway(this.#profile, attempts, this.#surroundings);
+    const [reached] = await Promise.allSettled([reaching, opening, shutting]);
+    if (!isCurrent()) return;
+    this.reached = reached.status === 'fulfilled' ? reached.value : undefined;
+    // Also where there is no way to the gateway, what is protected is shut.
+    await this.#contribute();
+    shut();
+    await opening;
+    if ((await reaching) === undefined) throw new ConnectionProblem({ code: 'no-network' });
+  }
+}
+
 /** The profile has no address, so one must be looked up. */
-export function namesGateway({ gateway }: Profile): boolean {
+function namesGateway({ gateway }: Profile): boolean {
   return parseAddress(gateway.address ?? '') === undefined;
 }
 
@@ -20,7 +65,7 @@ export function namesGateway({ gateway }: Profile): boolean {
  * With every attempt another one of the gateway's addresses comes first. undefined: there is no way to any of them.
  * Throws ConnectionProblem name-not-resolved.
  */
-export async function reachGateway(
+async function reachGateway(
   { gateway }: Profile,
   attempts: number,
   { tunnel, resolve }: ReachSurroundings,
@@ -38,7 +83,7 @@ export async function reachGateway(
 }
 
 /** Adapter and sockets. Throws ConnectionProblem adapter-failed. */
-export async function openForClient(tunnel: Tunnel): Promise<void> {
+async function openForClient(tunnel: Tunnel): Promise<void> {
   try {
     await tunnel.open('client');
   } catch (error) {

@@ -2,9 +2,7 @@
 // What a queue cannot get rid of stops the reading that would fill it further.
 import { randomInt } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { drainEvent, PollSet, pollEvent } from '../../../native/libc-io.ts';
-import { enterNetworkNamespace } from '../../../native/libc-process.ts';
-import { viewOfAddress } from '../../../native/locked-memory.ts';
+import { viewOfAddress } from '../../../native/libc-memory.ts';
 import { createDatagramBatch, createPacketBatch, type DatagramBatch } from '../../engine/packet/batch.ts';
 import { createPathCounters, type PathCounters, totalIndex } from '../../engine/path/counters.ts';
 import { fiveTupleOf } from '../../engine/path/five-tuple.ts';
@@ -12,6 +10,9 @@ import { PacketPath } from '../../engine/path/path.ts';
 import { dropReasonIndex } from '../../engine/path/reasons.ts';
 import type { Adapter, OpenAdapter } from '../../host/adapter/contract.ts';
 import { loadOpenAdapter } from '../../host/adapter/index.ts';
+import { enterNetworkNamespace } from '../../host/network-namespace/index.ts';
+import { interest, type ReadinessSet, type Waitable } from '../../host/readiness/contract.ts';
+import { createReadinessSet, wakers } from '../../host/readiness/index.ts';
 import type {
   BypassLink,
   BypassLinkOptions,
@@ -47,7 +48,7 @@ export async function loadOpeners(): Promise<Openers> {
 export class DataLoop {
   readonly #post: (message: FromData) => void;
   readonly #port: MessagePort;
-  readonly #wakeDescriptor: number;
+  readonly #waker: Waitable;
   readonly #counters: PathCounters;
   readonly #resources: PacketResources;
   readonly #adapter: Adapter;
@@ -61,7 +62,9 @@ export class DataLoop {
   #writeFrom = 0;
   #links: BypassLink[] = [];
   #linkOptions: readonly BypassLinkOptions[] = [];
-  #pollSet: PollSet | undefined;
+  #sources: ReadinessSet | undefined;
+  #adapterWaitable: Waitable = 0;
+  #adapterHasWaiting = false;
   /** The underlay whose batch is in work. */
   #current = 0;
   #now = 0;
@@ -97,7 +100,7 @@ export class DataLoop {
   ) {
     this.#post = post;
     this.#port = start.port;
-    this.#wakeDescriptor = start.wakeDescriptor;
+    this.#waker = start.waker;
     this.#counters = createPathCounters(start.counters, start.rowCounters);
     this.#resources = opened.resources;
     this.#underlays = opened.underlays;
@@ -151,56 +154,60 @@ export class DataLoop {
   }
 
   #round(): void {
-    const set = this.#wait();
+    const sources = this.#wait();
     this.#now = monotonicMilliseconds();
     this.#path.tick(this.#now);
-    if (set.readyEvents(0) !== 0 && drainEvent(this.#wakeDescriptor)) this.#readMessages();
+    if (sources.isReady(0) && wakers.lower(this.#waker)) this.#readMessages();
     this.#flushAll();
     // Sockets or links were replaced by a message: what is ready now was asked of the old ones.
-    if (this.#pollSet !== set) return;
-    if (this.#mayReadAdapter() && set.readyEvents(1) !== 0) {
+    if (this.#sources !== sources) return;
+    if (this.#mayReadAdapter() && (this.#adapterHasWaiting || sources.isReady(1))) {
       this.#adapter.read(this.#packets, this.#resources.layout.adapterRead);
       this.#path.outbound(this.#packets, this.#now);
       this.#flushAll();
     }
     const { length } = this.#underlays.list;
     for (let index = 0; index < length; index++) {
-      if (this.#mayReadUnderlay() && set.readyEvents(2 + index) !== 0) this.#readUnderlay(index);
+      if (this.#mayReadUnderlay() && sources.isReady(2 + index)) this.#readUnderlay(index);
     }
     for (let index = 0; index < this.#links.length; index++) {
-      const isReady = set.readyEvents(2 + length + index) !== 0;
-      if (this.#mayReadUnderlay() && isReady) this.#readLink(this.#links[index]!);
+      if (this.#mayReadUnderlay() && sources.isReady(2 + length + index)) this.#readLink(this.#links[index]!);
     }
   }
 
-  #wait(): PollSet {
-    this.#pollSet ??= this.#makePollSet();
-    const set = this.#pollSet;
-    const { readable, writable } = pollEvent;
-    const readUnderlay = this.#mayReadUnderlay() ? readable : 0;
-    const adapterEvents = (this.#mayReadAdapter() ? readable : 0) | (this.#mayReadUnderlay() ? 0 : writable);
-    set.setEvents(1, adapterEvents);
+  #wait(): ReadinessSet {
+    const sources = this.#currentSources();
+    const { nothing, readable, writable } = interest;
+    const readUnderlay = this.#mayReadUnderlay() ? readable : nothing;
+    const mayReadAdapter = this.#mayReadAdapter();
+    sources.setInterest(1, (mayReadAdapter ? readable : 0) | (this.#mayReadUnderlay() ? 0 : writable));
     const { length } = this.#underlays.list;
     for (let index = 0; index < length; index++) {
       const isWaiting = this.#path.sends[index]!.batch.count > 0;
-      set.setEvents(2 + index, readUnderlay | (isWaiting ? writable : 0));
+      sources.setInterest(2 + index, readUnderlay | (isWaiting ? writable : 0));
     }
     for (let index = 0; index < this.#links.length; index++) {
-      set.setEvents(2 + length + index, readUnderlay);
+      sources.setInterest(2 + length + index, readUnderlay);
     }
+    this.#adapterHasWaiting = mayReadAdapter && this.#adapter.hasWaiting?.() === true;
     const untilDeadline = this.#path.nextDeadlineMilliseconds - monotonicMilliseconds();
-    set.wait(Math.ceil(Math.min(Math.max(untilDeadline, 0), longestWaitMilliseconds)));
-    return set;
+    const longest = this.#adapterHasWaiting ? 0 : longestWaitMilliseconds;
+    sources.wait(Math.ceil(Math.min(Math.max(untilDeadline, 0), longest)));
+    return sources;
   }
 
-  #makePollSet(): PollSet {
-    const events = pollEvent.readable;
-    return new PollSet([
-      { descriptor: this.#wakeDescriptor, events },
-      { descriptor: this.#adapter.fileDescriptor, events },
-      ...this.#underlays.list.map(({ underlay }) => ({ descriptor: underlay.fileDescriptor, events })),
-      ...this.#links.map(({ fileDescriptor }) => ({ descriptor: fileDescriptor, events })),
-    ]);
+  #currentSources(): ReadinessSet {
+    const { waitable } = this.#adapter;
+    if (this.#sources === undefined || this.#adapterWaitable !== waitable) {
+      this.#adapterWaitable = waitable;
+      this.#sources = createReadinessSet([
+        this.#waker,
+        waitable,
+        ...this.#underlays.list.map(({ underlay }) => underlay.waitable),
+        ...this.#links.map((link) => link.waitable),
+      ]);
+    }
+    return this.#sources;
   }
 
   #mayReadAdapter(): boolean {
@@ -412,7 +419,7 @@ export class DataLoop {
         this.#warn(`No way around the tunnel on ${options.interfaceName}: ${describe(error)}`);
       }
     }
-    this.#pollSet = undefined;
+    this.#sources = undefined;
   }
 
   readonly #sampleVerdict: NonNullable<PacketPath['observer']> = (direction, view, verdict, rowId) => {

@@ -6,6 +6,7 @@ import type { DropReason } from '../../engine/path/reasons.ts';
 import type { PolicyTable } from '../../engine/policy/table.ts';
 import type { SecurityAssociationParameters } from '../../engine/sa/parameters.ts';
 import type { AdapterOptions } from '../../host/adapter/contract.ts';
+import type { Waitable } from '../../host/readiness/contract.ts';
 import type { BypassLinkOptions, UnderlayOptions } from '../../host/underlay/contract.ts';
 
 /** What a data thread opens. Several may share one process. */
@@ -106,7 +107,7 @@ export interface DataThreadStart {
   /** Buffers of the PathCounters. */
   readonly counters: ArrayBufferLike;
   readonly rowCounters: ArrayBufferLike;
-  /** File descriptor of the eventfd that wakes the loop. */
-  readonly wakeDescriptor: number;
+  /** Wakes the loop. */
+  readonly waker: Waitable;
   readonly port: import('node:worker_threads').MessagePort;
 }

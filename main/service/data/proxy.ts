@@ -1,7 +1,6 @@
 // The control thread's side of the data thread: steers the packet path by messages, reads its figures live.
 import { EventEmitter } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { close as closeDescriptor, createEventDescriptor, raiseEvent } from '../../../native/libc-io.ts';
 import type { Endpoint } from '../../engine/packet/address.ts';
 import {
   type AssociationCounters,
@@ -16,6 +15,8 @@ import { type DropReason, dropReasons } from '../../engine/path/reasons.ts';
 import { type RowHits, readRowCounters } from '../../engine/policy/counters.ts';
 import type { PolicyTable } from '../../engine/policy/table.ts';
 import type { AssociationId, SecurityAssociationParameters } from '../../engine/sa/parameters.ts';
+import type { Waitable } from '../../host/readiness/contract.ts';
+import { wakers } from '../../host/readiness/index.ts';
 import type { BypassLinkOptions } from '../../host/underlay/contract.ts';
 import type { SecretMemory } from '../keying/secret-memory.ts';
 import type { DataThreadOptions, DataThreadStart, FromData, ToData, VerdictSample } from './messages.ts';
@@ -231,7 +232,7 @@ interface Link {
   readonly requests: Map<number, (local: Endpoint | undefined) => void>;
   nextRequest: number;
   readonly port: MessageChannel['port1'];
-  readonly wakeDescriptor: number;
+  readonly waker: Waitable;
   running: boolean;
   readonly ready: Promise<DataThreadInformation>;
   readonly ended: Promise<void>;
@@ -241,11 +242,11 @@ interface Link {
 function createLink(secrets: SecretMemory): Link {
   const counters = createPathCounters();
   const channel = new MessageChannel();
-  const wakeDescriptor = createEventDescriptor();
+  const waker = wakers.create();
   const start: DataThreadStart = {
     counters: counters.buffer,
     rowCounters: counters.rowBuffer,
-    wakeDescriptor,
+    waker,
     port: channel.port2,
   };
   const worker = new Worker(entryFile(), {
@@ -264,7 +265,7 @@ function createLink(secrets: SecretMemory): Link {
     requests: new Map(),
     nextRequest: 1,
     port: channel.port1,
-    wakeDescriptor,
+    waker,
     running: true,
     ready: ready.promise,
     ended: ended.promise,
@@ -300,7 +301,7 @@ function createLink(secrets: SecretMemory): Link {
     for (const resolve of link.requests.values()) resolve(undefined);
     link.requests.clear();
     channel.port1.close();
-    closeDescriptor(wakeDescriptor);
+    wakers.close(waker);
     if (!started) ready.reject(new Error(failure ?? 'The data thread ended before it was ready.'));
     else if (failure !== undefined) link.receive({ type: 'failed', message: failure });
     ended.resolve();
@@ -314,7 +315,7 @@ function sendOver(link: Link, message: ToData): void {
     return;
   }
   link.port.postMessage(message);
-  raiseEvent(link.wakeDescriptor);
+  wakers.raise(link.waker);
 }
 
 /** Beside this file: the source when run from source, the bundle's entry when bundled. */

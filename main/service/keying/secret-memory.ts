@@ -1,5 +1,6 @@
 // The only place where vault, IKE and SA keys lie: locked pages, given out in pieces and wiped when they come back.
-import { type LockedPages, mapLockedPages, unmapLockedPages } from '../../../native/locked-memory.ts';
+import type { LockedPages } from '../../../native/locked-memory/contract.ts';
+import { mapLockedPages, unmapLockedPages } from '../../../native/locked-memory/index.ts';
 
 const granuleBytes = 64;
 const arenaBytes = 64 * 1024;

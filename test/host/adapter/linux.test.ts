@@ -26,7 +26,7 @@ test('an echo request read from the adapter is answered through it', { skip }, a
   const ping = outcome(namespace.start(['ping', '-c', '2', '-i', '0.01', '-W', '5', '10.66.0.2']));
   const result = await pumpUntil(ping, [
     {
-      descriptor: adapter.fileDescriptor,
+      descriptor: adapter.waitable,
       work() {
         adapter.read(batch, testRegion);
         for (let index = 0; index < batch.count; index += 1) {
@@ -147,7 +147,7 @@ for (const [family, left, right, type] of [
     let superPackets = 0;
     let largest = 0;
     const forward = (from: typeof one, to: typeof one) => ({
-      descriptor: from.adapter.fileDescriptor,
+      descriptor: from.adapter.waitable,
       work() {
         from.adapter.read(batch, testRegion);
         for (let index = 0; index < batch.count; index += 1) {

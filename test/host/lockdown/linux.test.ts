@@ -4,7 +4,8 @@ import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cannotRun } from '../namespace.ts';
-import { failClosed, gateway, inner, mark, Office, outside } from '../network/office.ts';
+import { failClosed, gateway, inner, mark, outside } from '../network/configurations.ts';
+import { Office } from '../network/office.ts';
 
 test('a computer that boots with lockdown is shut before any service runs', { skip: cannotRun }, async () => {
   const office = new Office();

@@ -2,7 +2,7 @@
 import { openAdapter } from '../../../main/host/adapter/linux.ts';
 import { openHostNetwork } from '../../../main/host/network/index.ts';
 import { createTestMemory } from '../pump.ts';
-import { failClosed, tunnel } from './office.ts';
+import { failClosed, tunnel } from './configurations.ts';
 
 const host = openHostNetwork(JSON.parse(process.argv[2]!));
 await host.applyFailClosed(failClosed);

@@ -12,7 +12,8 @@ import { openAdapter } from '../../../main/host/adapter/linux.ts';
 import { openUnderlay } from '../../../main/host/underlay/linux.ts';
 import { cannotRun, outcome } from '../namespace.ts';
 import { createTestMemory, testRegion } from '../pump.ts';
-import { failClosed, fromVirtual, gateway, inner, mark, Office, outside, tunnel, virtual } from './office.ts';
+import { failClosed, fromVirtual, gateway, inner, mark, outside, tunnel, virtual } from './configurations.ts';
+import { Office } from './office.ts';
 
 const skip = cannotRun;
 const tooBig = fileURLToPath(new URL('../too_big.py', import.meta.url));

@@ -73,7 +73,7 @@ test('the tap takes what comes from the watched prefixes to us, and leaves the r
       memory,
     ),
   );
-  const set = new PollSet([{ descriptor: link.fileDescriptor, events: pollEvent.readable }]);
+  const set = new PollSet([{ descriptor: link.waitable, events: pollEvent.readable }]);
   const batch = createPacketBatch(16);
   const seen: string[] = [];
   const look = () => {
@@ -160,7 +160,7 @@ for (const [family, own, remote, covered, firewallFamily] of [
     let superPackets = 0;
     const [atServer, atLaptop] = await pumpUntil(Promise.all([sent, received]), [
       {
-        descriptor: adapter.fileDescriptor,
+        descriptor: adapter.waitable,
         work() {
           adapter.read(batch, testRegion);
           for (let index = 0; index < batch.count; index += 1) {
@@ -171,7 +171,7 @@ for (const [family, own, remote, covered, firewallFamily] of [
         },
       },
       {
-        descriptor: link.fileDescriptor,
+        descriptor: link.waitable,
         work() {
           link.receive(batch, testRegion);
           for (let index = 0; index < batch.count; index += 1) {

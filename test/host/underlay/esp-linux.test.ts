@@ -48,7 +48,7 @@ function pair(family: 4 | 6) {
 /** Everything that arrives until `expected` bytes are there. */
 function collect(receiver: Underlay, memory: { bytes: Uint8Array }, expected: number) {
   const batch = createDatagramBatch(16);
-  const set = new PollSet([{ descriptor: receiver.fileDescriptor, events: pollEvent.readable }]);
+  const set = new PollSet([{ descriptor: receiver.waitable, events: pollEvent.readable }]);
   const packets: Buffer[] = [];
   const sources: string[] = [];
   const peers: number[] = [];

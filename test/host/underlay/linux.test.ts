@@ -38,7 +38,7 @@ function pair(family: 4 | 6, options: { offload?: boolean } = {}) {
 /** Everything that arrives until `expected` bytes are there; each datagram by itself. */
 function collect(receiver: Underlay, memory: { bytes: Uint8Array }, expected: number) {
   const batch = createDatagramBatch(16);
-  const set = new PollSet([{ descriptor: receiver.fileDescriptor, events: pollEvent.readable }]);
+  const set = new PollSet([{ descriptor: receiver.waitable, events: pollEvent.readable }]);
   const datagrams: Buffer[] = [];
   const entries: { runLength: number; segmentSize: number; peer: number; remote: string; local: string }[] =
     [];

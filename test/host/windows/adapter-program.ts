@@ -11,6 +11,7 @@ import {
   segmentation,
 } from '../../../main/engine/packet/batch.ts';
 import { openWintunAdapter, type WintunAdapter } from '../../../main/host/adapter/win32.ts';
+import { createReadinessSet } from '../../../main/host/readiness/win32.ts';
 import { closeHandle, createEvent, raiseEvent } from '../../../native/kernel32.ts';
 import { addressOf, allocateBlock } from '../../../native/libc-memory.ts';
 import { loadWintun, WintunError } from '../../../native/wintun.ts';
@@ -146,7 +147,7 @@ function driveStandIn(): void {
   terminate();
   say(
     'lost when waiting',
-    failureOf(() => lost.wait(stop, 1_000)),
+    failureOf(() => wait(lost, stop, 1_000)),
   );
   say(
     'lost when reading',
@@ -164,6 +165,18 @@ function driveStandIn(): void {
   library.unload();
 }
 
+/** As the data thread waits. */
+function wait(
+  adapter: WintunAdapter,
+  stop: number,
+  milliseconds: number,
+): 'readable' | 'stopped' | 'nothing' {
+  const set = createReadinessSet([stop, adapter.waitable]);
+  set.wait(adapter.hasWaiting() ? 0 : milliseconds);
+  if (set.isReady(0)) return 'stopped';
+  return set.isReady(1) || adapter.hasWaiting() ? 'readable' : 'nothing';
+}
+
 function reading(
   adapter: WintunAdapter,
   inject: (bytes: Uint8Array, size: number) => number,
@@ -173,7 +186,7 @@ function reading(
   const batch = createPacketBatch(16);
   const sizes = [1, 20, 1400, 65_535];
   for (const size of sizes) inject(packetOf(size), size);
-  say('wait', adapter.wait(stop, 60_000));
+  say('wait', wait(adapter, stop, 60_000));
   adapter.read(batch, region);
   say(
     'read',
@@ -187,9 +200,9 @@ function reading(
   );
   adapter.read(batch, region);
   say('read of an empty ring', batch.count);
-  say('wait for nothing', adapter.wait(stop, 0));
+  say('wait for nothing', wait(adapter, stop, 0));
   raiseEvent(stop);
-  say('wait with stop', adapter.wait(stop, 60_000));
+  say('wait with stop', wait(adapter, stop, 60_000));
 
   // Three times around the ring, of which a part is left over each time.
   let wrong = 0;
@@ -211,21 +224,21 @@ function reading(
   say('empty and oversized', { read: batch.count, length: batch.length[0], ...adapter.counters });
 
   // The packet comes after the look that precedes a wait, and the driver says nothing.
-  adapter.wait(stop, 0);
+  wait(adapter, stop, 0);
   adapter.read(batch, region);
-  adapter.wait(stop, 0);
+  wait(adapter, stop, 0);
   set(option.missWakeUps, 1);
   set(option.hide, 1);
   inject(packetOf(100), 100);
-  const waited = adapter.wait(stop, 60_000);
+  const waited = wait(adapter, stop, 100);
   adapter.read(batch, region);
-  say('missed wake-up', { waited, read: batch.count, missed: adapter.counters.missedWakeUps });
+  say('missed wake-up', { waited, read: batch.count });
   set(option.missWakeUps, 0);
 
   raiseEvent(stop);
   for (let index = 0; index < 20; index += 1) inject(packetOf(100), 100);
   let waits = 0;
-  while (adapter.wait(stop, 0) !== 'stopped' && waits < 1_000) waits += 1;
+  while (wait(adapter, stop, 0) !== 'stopped' && waits < 1_000) waits += 1;
   say('stop under load is seen', waits < 10);
   adapter.close();
 }
@@ -249,14 +262,14 @@ function rearming(
   const adapter = open({ ...ring, stallMilliseconds: 1 });
   const batch = createPacketBatch(16);
   for (let index = 0; index < 16; index += 1) memoryPacket(batch, 60_000, index);
-  const beforeEvent = adapter.readEvent;
+  const beforeEvent = adapter.waitable;
   const first = adapter.write(batch, 0);
   const tries = { first, again: adapter.write(batch, first), rearmed: 0, taken: 0 };
   const end = performance.now() + 10_000;
   while (adapter.counters.rearmed === 0 && performance.now() < end) adapter.write(batch, first);
   tries.rearmed = adapter.counters.rearmed;
   tries.taken = adapter.write(batch, first);
-  const newEvent = adapter.readEvent !== 0 && beforeEvent !== 0;
+  const newEvent = adapter.waitable !== 0 && beforeEvent !== 0;
   adapter.close();
   return { ...tries, newEvent, log: log.splice(0).filter((line) => line.startsWith('warning')) };
 }
@@ -268,7 +281,7 @@ function echo(adapter: WintunAdapter, stop: number): void {
   let answered = 0;
   let lastPacket = performance.now();
   while (performance.now() < end && (answered < 20 || performance.now() - lastPacket < 1_000)) {
-    if (adapter.wait(stop, 1_000) !== 'readable') continue;
+    if (wait(adapter, stop, 1_000) !== 'readable') continue;
     adapter.read(batch, region);
     for (let index = 0; index < batch.count; index += 1) {
       const packet = memory.bytes.subarray(batch.offset[index]!, batch.offset[index]! + batch.length[index]!);

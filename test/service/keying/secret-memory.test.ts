@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
-import { viewOfAddress } from '../../../native/locked-memory.ts';
+import { viewOfAddress } from '../../../native/libc-memory.ts';
 
 const cannotRun = process.platform === 'linux' ? false : 'locked pages are bound for Linux only';
 

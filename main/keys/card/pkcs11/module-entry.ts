@@ -1,7 +1,7 @@
 // The process that one PKCS#11 module runs in: gives up its rights, loads the module, and answers one request after the
 // other on descriptor 3. Arguments: the user to become, the module. It ends with whoever started it.
 import { read, write } from '../../../../native/libc-io.ts';
-import { mapLockedPages } from '../../../../native/locked-memory.ts';
+import { mapLockedPages } from '../../../../native/locked-memory/index.ts';
 import type { Module } from '../../../../native/pkcs11/binding.ts';
 import { openModule } from '../../../../native/pkcs11/index.ts';
 import { CardError } from '../contract.ts';

@@ -1,7 +1,4 @@
-// The tokens of all PKCS#11 modules on the control thread: looks twice a second which are in, reads each that comes in, and
-// hands work to the process of its module.
-import { createHash } from 'node:crypto';
-import { tokenFlag } from '../../../../native/pkcs11/constants.ts';
+// The tokens of all PKCS#11 modules on the control thread: hands work with them to the process of their module.
 import type { SignatureScheme } from '../../../engine/ike/contract.ts';
 import {
   type CardAdministration,
@@ -18,107 +15,44 @@ import {
   type KeyPurpose,
 } from '../contract.ts';
 import { keySize, pointKey } from '../piv-data.ts';
-import {
-  type ModulePin,
-  type ModuleRequest,
-  readKeyReports,
-  readSlotReports,
-  type SlotReport,
-} from './messages.ts';
-import { ModuleProcess } from './module-process.ts';
+import type { ModulePin, ModuleRequest } from './messages.ts';
 import { type NewKey, readNewKey } from './public-key.ts';
-import { keysByPurpose, labelOf, type TokenKey } from './purposes.ts';
+import { labelOf } from './purposes.ts';
 import { dataToSign, ecdsaDer, mechanismOf } from './signature.ts';
-import { distrustFile } from './trusted-file/index.ts';
-
-export interface Pkcs11CardsOptions {
-  /** Paths, from a configuration that only root writes. Those that cannot be trusted are left out with a warning. */
-  readonly modules: readonly string[];
-  /** Whom the modules' processes become. */
-  readonly user: string;
-  readonly environment: Readonly<Record<string, string>>;
-  /** Leave PIV cards to whoever speaks to them directly. */
-  readonly ignorePiv: boolean;
-  readonly memory: CardSecretMemory;
-  /** Calls once after so many milliseconds; what comes back takes it back. */
-  schedule(afterMilliseconds: number, call: () => void): () => void;
-  warn(text: string): void;
-}
-
-const lookMilliseconds = 500;
-/** A module that is back within this time has lost no token. */
-const graceMilliseconds = 2000;
-const deadline = { look: 5000, read: 20_000, work: 30_000, pinPad: 120_000, generate: 300_000 } as const;
-
-interface Loaded {
-  readonly path: string;
-  readonly process: ModuleProcess;
-  readonly tokens: Map<number, Token>;
-  state: CardReaderState;
-  cancelLook: (() => void) | undefined;
-  cancelGrace: (() => void) | undefined;
-  /** It was away: how often something was put in counts anew. */
-  wasGone: boolean;
-}
-
-interface Token {
-  readonly identity: string;
-  insertion: number;
-  flags: number;
-  keys: readonly TokenKey[];
-  card: CardDescription | undefined;
-}
-
-interface Found {
-  readonly module: Loaded;
-  readonly slot: number;
-  readonly token: Token;
-  readonly card: CardDescription;
-}
+import { deadline, TokenSlots, type TokenSlotsOptions } from './token-slots.ts';
 
 export class Pkcs11Cards implements Cards {
   readonly provider = 'pkcs11';
-  readonly #options: Pkcs11CardsOptions;
-  readonly #modules: readonly Loaded[];
-  readonly #listeners = new Set<(event: CardEvent) => void>();
+  readonly #memory: CardSecretMemory;
+  readonly #slots: TokenSlots;
   /** Keys whose certificates are not there yet, by card and purpose. */
   readonly #made = new Map<string, NewKey>();
-  #readers: readonly string[] = [];
-  #state: CardReaderState;
-  #closed = false;
 
-  constructor(options: Pkcs11CardsOptions) {
-    this.#options = options;
-    this.#modules = options.modules.flatMap((path) => {
-      const problem = distrustFile(path);
-      if (problem === undefined) return [this.#module(path)];
-      options.warn(`the PKCS#11 module ${path} is not loaded: it ${problem}`);
-      return [];
-    });
-    this.#state = this.#modules.length === 0 ? 'no-library' : 'no-service';
+  constructor(options: TokenSlotsOptions) {
+    this.#memory = options.memory;
+    this.#slots = new TokenSlots(options);
   }
 
   start(): void {
-    for (const module of this.#modules) void this.#look(module);
+    this.#slots.start();
   }
 
   get state(): CardReaderState {
-    return this.#state;
+    return this.#slots.state;
   }
   get readers(): readonly string[] {
-    return this.#readers;
+    return this.#slots.readers;
   }
   get cards(): readonly CardDescription[] {
-    return this.#modules.flatMap(({ tokens }) => [...tokens.values()].flatMap(({ card }) => card ?? []));
+    return this.#slots.cards;
   }
   /** Processes of the modules that run. */
   get processes(): readonly number[] {
-    return this.#modules.flatMap(({ process }) => process.pid ?? []);
+    return this.#slots.processes;
   }
 
   onEvent(listener: (event: CardEvent) => void): { close(): void } {
-    this.#listeners.add(listener);
-    return { close: () => this.#listeners.delete(listener) };
+    return this.#slots.onEvent(listener);
   }
 
   async verifyPin(card: string, pin: CardPin, options: { keepUnlocked?: boolean } = {}): Promise<void> {
@@ -129,7 +63,7 @@ export class Pkcs11Cards implements Cards {
   async countTries(): Promise<void> {}
 
   async lock(card: string): Promise<void> {
-    const { module, slot } = this.#find(card);
+    const { module, slot } = this.#slots.find(card);
     await module.process.request({ type: 'lock', slot }, [], deadline.work, () => undefined);
   }
 
@@ -195,7 +129,7 @@ export class Pkcs11Cards implements Cards {
   }
 
   async readObject(card: string, name: CardObjectName): Promise<Uint8Array | undefined> {
-    const { module, slot } = this.#find(card);
+    const { module, slot } = this.#slots.find(card);
     const request = { type: 'read-object', label: objectLabels[name], slot } as const;
     return module.process.request(request, [], deadline.read, ([content]) => content?.slice());
   }
@@ -257,12 +191,12 @@ export class Pkcs11Cards implements Cards {
     if (made?.algorithm !== algorithm)
       throw new CardError('bad-answer', 'the module made another kind of key');
     this.#made.set(`${card} ${purpose}`, made);
-    await this.#readAgain(card);
+    await this.#slots.readAgain(card);
     return made.publicKey;
   }
 
   async publicKey(card: string, purpose: KeyPurpose): Promise<Uint8Array | undefined> {
-    const { module, slot, token } = this.#find(card);
+    const { module, slot, token } = this.#slots.find(card);
     const request = { type: 'public-key', label: labelOf(purpose), slot } as const;
     // What SealNIC made goes before what has a certificate already: its own may be on its way.
     const made = await module.process.request(request, [], deadline.read, readNewKey);
@@ -281,176 +215,12 @@ export class Pkcs11Cards implements Cards {
     const request = { type: 'write-certificate', key, label: labelOf(purpose) } as const;
     await this.#work(card, request, { pin: pinOf(administration) }, [certificate], () => undefined);
     this.#made.delete(`${card} ${purpose}`);
-    await this.#readAgain(card);
+    await this.#slots.readAgain(card);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#listeners.clear();
-    for (const module of this.#modules) {
-      module.cancelLook?.();
-      module.cancelGrace?.();
-    }
-    await Promise.all(this.#modules.map(({ process }) => process.close()));
+    await this.#slots.close();
   }
-
-  // Which tokens are in.
-
-  #module(path: string): Loaded {
-    const { user, environment, memory } = this.#options;
-    const schedule = this.#options.schedule.bind(this.#options);
-    const process = new ModuleProcess({ path, user, environment, memory, schedule });
-    const module: Loaded = {
-      path,
-      process,
-      tokens: new Map(),
-      state: 'no-service',
-      cancelLook: undefined,
-      cancelGrace: undefined,
-      wasGone: false,
-    };
-    process.onDeath(() => this.#moduleGone(module));
-    return module;
-  }
-
-  async #look(module: Loaded): Promise<void> {
-    const request = { type: 'slots', ignorePiv: this.#options.ignorePiv } as const;
-    try {
-      this.#seen(
-        module,
-        await module.process.request(request, [], deadline.look, ([part]) => readSlotReports(part)),
-      );
-    } catch (error) {
-      const isMissing = error instanceof CardError && error.problem === 'no-library';
-      if (isMissing && module.state !== 'no-library') {
-        this.#options.warn(`the PKCS#11 module ${module.path} cannot be loaded`);
-      }
-      module.state = isMissing ? 'no-library' : 'no-service';
-      this.#tellReaders();
-    }
-    if (this.#closed) return;
-    module.cancelLook = this.#options.schedule(lookMilliseconds, () => void this.#look(module));
-  }
-
-  #moduleGone(module: Loaded): void {
-    if (this.#closed) return;
-    this.#options.warn(`the process of the PKCS#11 module ${module.path} has ended`);
-    module.wasGone = true;
-    module.state = 'no-service';
-    module.cancelGrace?.();
-    module.cancelGrace = this.#options.schedule(graceMilliseconds, () => {
-      for (const slot of [...module.tokens.keys()]) this.#drop(module, slot, 'service-gone');
-    });
-    this.#tellReaders();
-  }
-
-  #seen(module: Loaded, reports: readonly SlotReport[]): void {
-    module.cancelGrace?.();
-    module.cancelGrace = undefined;
-    module.state = 'ready';
-    const { wasGone } = module;
-    module.wasGone = false;
-    for (const slot of [...module.tokens.keys()]) {
-      if (!reports.some((report) => report.slot === slot)) this.#drop(module, slot, 'pulled');
-    }
-    for (const report of reports) {
-      const known = module.tokens.get(report.slot);
-      const isSame =
-        known?.identity === identityOf(report) && (wasGone || known.insertion === report.insertion);
-      if (known !== undefined && isSame) {
-        known.insertion = report.insertion;
-        this.#flagsSeen(known, report.flags);
-        continue;
-      }
-      if (known !== undefined) this.#drop(module, report.slot, 'pulled');
-      void this.#take(module, report);
-    }
-    this.#tellReaders();
-  }
-
-  #flagsSeen(token: Token, flags: number): void {
-    const before = token.card;
-    token.flags = flags;
-    if (before === undefined) return;
-    const { triesLeft, pinPad } = told(flags);
-    if (before.triesLeft === triesLeft && before.pinPad === pinPad) return;
-    token.card = { ...before, triesLeft, pinPad };
-    this.#emit({ type: 'changed', card: token.card });
-  }
-
-  async #take(module: Loaded, report: SlotReport): Promise<void> {
-    const { slot, flags, insertion } = report;
-    const token: Token = { identity: identityOf(report), insertion, flags, keys: [], card: undefined };
-    module.tokens.set(slot, token);
-    await this.#read(module, slot, token, report);
-  }
-
-  async #readAgain(id: string): Promise<void> {
-    const { module, slot, token, card } = this.#find(id);
-    await this.#read(module, slot, token, card);
-  }
-
-  async #read(
-    module: Loaded,
-    slot: number,
-    token: Token,
-    { label, reader }: { readonly label: string; readonly reader: string },
-  ): Promise<void> {
-    let problem: CardError | undefined;
-    try {
-      const loginRequired = (token.flags & tokenFlag.loginRequired) !== 0;
-      token.keys = await module.process.request(
-        { type: 'describe', slot },
-        [],
-        deadline.read,
-        ([list, ...certificates]) => keysByPurpose(readKeyReports(list), certificates, loginRequired),
-      );
-    } catch (error) {
-      if (module.tokens.get(slot) !== token) return;
-      problem = error instanceof CardError ? error : new CardError('bad-answer', String(error));
-      // The next look finds it anew.
-      if (problem.problem === 'no-service' || problem.problem === 'card-removed') {
-        if (token.card === undefined) module.tokens.delete(slot);
-        return;
-      }
-    }
-    if (module.tokens.get(slot) !== token) return;
-    const isNew = token.card === undefined;
-    token.card = {
-      id: token.identity,
-      provider: 'pkcs11',
-      label: label === '' ? 'token' : label,
-      reader,
-      ...told(token.flags),
-      keys: token.keys,
-      ...(problem !== undefined && { problem }),
-    };
-    this.#emit({ type: isNew ? 'inserted' : 'changed', card: token.card });
-    this.#tellReaders();
-  }
-
-  #drop(module: Loaded, slot: number, reason: Extract<CardEvent, { type: 'removed' }>['reason']): void {
-    const card = module.tokens.get(slot)?.card;
-    module.tokens.delete(slot);
-    if (card !== undefined) this.#emit({ type: 'removed', card, reason });
-  }
-
-  #tellReaders(): void {
-    const states = this.#modules.map(({ state }) => state);
-    const readers = this.cards.map(({ reader }) => reader);
-    const isReady = states.includes('ready');
-    const state = isReady ? (readers.length === 0 ? 'no-reader' : 'ready') : (states[0] ?? 'no-library');
-    if (state === this.#state && readers.join('\n') === this.#readers.join('\n')) return;
-    this.#state = state;
-    this.#readers = readers;
-    this.#emit({ type: 'readers', state, readers });
-  }
-
-  #emit(event: CardEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
-  }
-
-  // Work.
 
   #work<Value>(
     id: string,
@@ -461,7 +231,7 @@ export class Pkcs11Cards implements Cards {
     milliseconds: number = deadline.work,
   ): Promise<Value> {
     try {
-      const { module, slot, card } = this.#find(id);
+      const { module, slot, card } = this.#slots.find(id);
       if (pin?.kind === 'pin-pad' && !card.pinPad)
         throw new CardError('not-supported', 'the reader has no pin pad');
       const asked: ModulePin = { kind: pin?.kind ?? 'none', confirmLastTry: pin?.confirmLastTry === true };
@@ -474,18 +244,9 @@ export class Pkcs11Cards implements Cards {
     }
   }
 
-  #find(id: string): Found {
-    for (const module of this.#modules) {
-      for (const [slot, token] of module.tokens) {
-        if (token.card?.id === id) return { module, slot, token, card: token.card };
-      }
-    }
-    throw new CardError('no-card', 'the token is not in');
-  }
-
   #key(id: string, purpose: KeyPurpose): { key: string; algorithm: CardKeyAlgorithm } {
     const made = this.#made.get(`${id} ${purpose}`);
-    const known = this.#find(id).token.keys.find((key) => key.purpose === purpose);
+    const known = this.#slots.find(id).token.keys.find((key) => key.purpose === purpose);
     const found = made ?? known;
     if (found === undefined) throw new CardError('no-certificate', 'the token has no certificate for that');
     return found;
@@ -493,7 +254,7 @@ export class Pkcs11Cards implements Cards {
 
   /** A copy in locked memory. */
   #keep(bytes: Uint8Array): Uint8Array {
-    const secret = this.#options.memory.allocate(bytes.length);
+    const secret = this.#memory.allocate(bytes.length);
     secret.set(bytes);
     return secret;
   }
@@ -511,20 +272,6 @@ const objectLabels: Readonly<Record<CardObjectName, string>> = {
 function pinOf(administration: CardAdministration): CardPin {
   if (administration.kind === 'pin') return administration.pin;
   throw new CardError('not-supported', 'a token is written to with its PIN');
-}
-
-function told(flags: number): { pinPad: boolean; triesLeft: number | undefined } {
-  const isBlocked = (flags & tokenFlag.userPinLocked) !== 0;
-  const isLastTry = (flags & tokenFlag.userPinFinalTry) !== 0;
-  return {
-    pinPad: (flags & tokenFlag.protectedAuthenticationPath) !== 0,
-    triesLeft: isBlocked ? 0 : isLastTry ? 1 : undefined,
-  };
-}
-
-function identityOf({ serial, label, manufacturer }: SlotReport): string {
-  const text = JSON.stringify([serial, label, manufacturer]);
-  return `pkcs11:${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
 
 function takeFirst([first]: Uint8Array[]): Uint8Array {

@@ -1,12 +1,13 @@
 // Peers by index, each with the socket address that native code is given, and found again by the address and port from
 // which a datagram came.
 import { allocateBlock, type NativeBlock } from '../../../native/libc-memory.ts';
-import { writeSocketAddress } from '../../../native/libc-socket.ts';
+import type { SocketAddresses } from '../../../native/socket-address.ts';
 import type { Endpoint } from '../../engine/packet/address.ts';
 import { noPeer } from '../../engine/packet/batch.ts';
 
 export class PeerTable {
   readonly #family: 4 | 6;
+  readonly #write: SocketAddresses['write'];
   readonly #chunks: NativeBlock[] = [];
   /** Address of each peer's socket address; 0 or absent: no such peer. */
   readonly #addresses: number[] = [];
@@ -14,8 +15,9 @@ export class PeerTable {
   readonly #peerByKey = new Map<number | string, number>();
   #latest = noPeer;
 
-  constructor(family: 4 | 6) {
+  constructor(family: 4 | 6, write: SocketAddresses['write']) {
     this.#family = family;
+    this.#write = write;
   }
 
   /** Adds, moves or forgets a peer; one of the other family is forgotten too, since the other underlay has it. */
@@ -24,7 +26,7 @@ export class PeerTable {
     if (remote?.address.family !== this.#family) return;
     const chunk = this.#chunkOf(peer);
     const offset = (peer % peersPerChunk) * addressStride;
-    writeSocketAddress(chunk.view, offset, remote.address.bytes, remote.port);
+    this.#write(chunk.view, offset, remote.address.bytes, remote.port);
     const key = this.#keyAt(chunk.view, offset);
     this.#addresses[peer] = chunk.address + offset;
     this.#keys[peer] = key;

@@ -1,0 +1,2 @@
+// Network namespaces of Linux.
+export { enterNetworkNamespace } from '../../../native/libc-process.ts';
