@@ -9,18 +9,12 @@ const convertLuidToIndex = bindWindows<(luid: number, index: number) => number>(
   'uint32_t __stdcall ConvertInterfaceLuidToIndex(uintptr_t luid, uintptr_t index)',
 );
 
-const convertAliasToLuid = bindWindows<(alias: number, luid: number) => number>(
-  library,
-  'uint32_t __stdcall ConvertInterfaceAliasToLuid(uintptr_t alias, uintptr_t luid)',
-);
 const bindTable = (name: string) =>
   bindWindows<(family: number, table: number) => number>(
     library,
     `uint32_t __stdcall ${name}(uint16_t family, uintptr_t table)`,
   );
 const getRoutes = bindTable('GetIpForwardTable2');
-const getInterfaces = bindTable('GetIpInterfaceTable');
-const getAddresses = bindTable('GetUnicastIpAddressTable');
 const freeTable = bindWindows<(table: number) => void>(
   library,
   'void __stdcall FreeMibTable(uintptr_t table)',
@@ -32,14 +26,6 @@ export function interfaceIndexOfLuid(luid: bigint): number {
   block.view.setBigUint64(0, luid, true);
   check('ConvertInterfaceLuidToIndex', convertLuidToIndex(block.address, block.address + 8));
   return block.view.getUint32(8, true);
-}
-
-/** The interface of that name (its alias); undefined: there is none. */
-export function interfaceLuidOfName(name: string): bigint | undefined {
-  const text = wideString(name);
-  const luid = allocateBlock(8);
-  const result = convertAliasToLuid(text.address, luid.address);
-  return result === 0 ? luid.view.getBigUint64(0, true) : undefined;
 }
 
 /** 4 or 16 bytes. */
@@ -56,23 +42,6 @@ export interface SystemRoute {
   readonly metric: number;
 }
 
-/** One family of an interface. */
-export interface SystemInterface {
-  readonly family: 4 | 6;
-  readonly luid: bigint;
-  readonly interfaceIndex: number;
-  readonly metric: number;
-  readonly mtu: number;
-  readonly connected: boolean;
-}
-
-export interface SystemAddress {
-  readonly luid: bigint;
-  readonly interfaceIndex: number;
-  readonly address: AddressBytes;
-  readonly prefixLength: number;
-}
-
 /** The routing table, both families. Throws WindowsCallError. */
 export function systemRoutes(): readonly SystemRoute[] {
   return readTable('GetIpForwardTable2', getRoutes, 104, (view, at) => ({
@@ -82,28 +51,6 @@ export function systemRoutes(): readonly SystemRoute[] {
     prefixLength: view.getUint8(at + 40),
     nextHop: readAddress(view, at + 44),
     metric: view.getUint32(at + 84, true),
-  }));
-}
-
-/** Throws WindowsCallError. */
-export function systemInterfaces(): readonly SystemInterface[] {
-  return readTable('GetIpInterfaceTable', getInterfaces, interfaceRow.size, (view, at) => ({
-    family: view.getUint16(at + interfaceRow.family, true) === systemFamily[4] ? 4 : 6,
-    luid: view.getBigUint64(at + interfaceRow.luid, true),
-    interfaceIndex: view.getUint32(at + interfaceRow.index, true),
-    metric: view.getUint32(at + interfaceRow.metric, true),
-    mtu: view.getUint32(at + interfaceRow.mtu, true),
-    connected: view.getUint8(at + interfaceRow.connected) !== 0,
-  }));
-}
-
-/** Throws WindowsCallError. */
-export function systemAddresses(): readonly SystemAddress[] {
-  return readTable('GetUnicastIpAddressTable', getAddresses, 80, (view, at) => ({
-    luid: view.getBigUint64(at + 32, true),
-    interfaceIndex: view.getUint32(at + 40, true),
-    address: readAddress(view, at),
-    prefixLength: view.getUint8(at + 60),
   }));
 }
 
@@ -252,13 +199,11 @@ const interfaceRow = {
   size: 168,
   family: 0,
   luid: 8,
-  index: 16,
   automaticMetric: 44,
   duplicateProbes: 56,
   sitePrefixLength: 144,
   metric: 148,
   mtu: 152,
-  connected: 156,
 } as const;
 
 /** SOCKADDR_INET, 28 bytes: family 0 (16 bits), the address at 4 (IPv4) or 8 (IPv6); no port. */
