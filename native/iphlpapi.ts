@@ -20,8 +20,6 @@ const bindTable = (name: string) =>
     `uint32_t __stdcall ${name}(uint16_t family, uintptr_t table)`,
   );
 const getRoutes = bindTable('GetIpForwardTable2');
-const getInterfaces = bindTable('GetIpInterfaceTable');
-const getAddresses = bindTable('GetUnicastIpAddressTable');
 const freeTable = bindWindows<(table: number) => void>(
   library,
   'void __stdcall FreeMibTable(uintptr_t table)',
@@ -57,23 +55,6 @@ export interface SystemRoute {
   readonly metric: number;
 }
 
-/** One family of an interface. */
-export interface SystemInterface {
-  readonly family: 4 | 6;
-  readonly luid: bigint;
-  readonly interfaceIndex: number;
-  readonly metric: number;
-  readonly mtu: number;
-  readonly connected: boolean;
-}
-
-export interface SystemAddress {
-  readonly luid: bigint;
-  readonly interfaceIndex: number;
-  readonly address: AddressBytes;
-  readonly prefixLength: number;
-}
-
 /** The routing table, both families. Throws WindowsCallError. */
 export function systemRoutes(): readonly SystemRoute[] {
   return readTable('GetIpForwardTable2', getRoutes, 104, (view, at) => ({
@@ -83,28 +64,6 @@ export function systemRoutes(): readonly SystemRoute[] {
     prefixLength: view.getUint8(at + 40),
     nextHop: readAddress(view, at + 44),
     metric: view.getUint32(at + 84, true),
-  }));
-}
-
-/** Throws WindowsCallError. */
-export function systemInterfaces(): readonly SystemInterface[] {
-  return readTable('GetIpInterfaceTable', getInterfaces, interfaceRow.size, (view, at) => ({
-    family: view.getUint16(at + interfaceRow.family, true) === systemFamily[4] ? 4 : 6,
-    luid: view.getBigUint64(at + interfaceRow.luid, true),
-    interfaceIndex: view.getUint32(at + interfaceRow.index, true),
-    metric: view.getUint32(at + interfaceRow.metric, true),
-    mtu: view.getUint32(at + interfaceRow.mtu, true),
-    connected: view.getUint8(at + interfaceRow.connected) !== 0,
-  }));
-}
-
-/** Throws WindowsCallError. */
-export function systemAddresses(): readonly SystemAddress[] {
-  return readTable('GetUnicastIpAddressTable', getAddresses, 80, (view, at) => ({
-    luid: view.getBigUint64(at + 32, true),
-    interfaceIndex: view.getUint32(at + 40, true),
-    address: readAddress(view, at),
-    prefixLength: view.getUint8(at + 60),
   }));
 }
 
@@ -165,22 +124,6 @@ export class IpHelper {
     identity.view.setBigUint64(16, luid, true);
     check('ConvertInterfaceLuidToGuid', this.#calls.luidToGuid(identity.address + 16, identity.address));
     return identity.bytes.slice(0, 16);
-  }
-
-  /**
-   * The source that the system would use towards an address by that interface, 4 or 16 bytes; undefined: it has no way
-   * there. Needs no rights.
-   */
-  sourceTowards(destination: AddressBytes, luid: bigint): AddressBytes | undefined {
-    const block = allocateBlock(bestRoute.size);
-    const at = block.address;
-    const { target, source, route } = bestRoute;
-    block.view.setBigUint64(0, luid, true);
-    writeSocketAddress(block, target, destination);
-    const result = this.#calls.getBestRoute(at, 0, 0, at + target, 0, at + route, at + source);
-    if (noRoute.includes(result)) return undefined;
-    check('GetBestRoute2', result);
-    return readAddress(block.view, source);
   }
 
   addAddress(luid: bigint, address: AddressBytes, prefixLength: number): void {
@@ -283,23 +226,16 @@ const systemFamily = { 4: 2, 6: 23 } as const;
 const alreadyExists = 5010;
 const notFound = 1168;
 
-/** ERROR_FILE_NOT_FOUND (the interface has gone), ERROR_NOT_FOUND, ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE. */
-const noRoute: readonly number[] = [windowsError.fileNotFound, notFound, 1231, 1232];
-/** What GetBestRoute2 is given and gives: a NET_LUID, two SOCKADDR_INET of 28 bytes, a MIB_IPFORWARD_ROW2. */
-const bestRoute = { target: 8, source: 40, route: 72, size: 176 } as const;
-
 /** MIB_IPINTERFACE_ROW, as far as it is used. */
 const interfaceRow = {
   size: 168,
   family: 0,
   luid: 8,
-  index: 16,
   automaticMetric: 44,
   duplicateProbes: 56,
   sitePrefixLength: 144,
   metric: 148,
   mtu: 152,
-  connected: 156,
 } as const;
 
 /** SOCKADDR_INET, 28 bytes: family 0 (16 bits), the address at 4 (IPv4) or 8 (IPv6); no port. */
@@ -327,20 +263,6 @@ function bindCalls(library: ReturnType<typeof koffi.load>) {
     initializeInterface: bindRow('void', 'InitializeIpInterfaceEntry'),
     getInterface: bindRow('uint32_t', 'GetIpInterfaceEntry'),
     setInterface: bindRow('uint32_t', 'SetIpInterfaceEntry'),
-    getBestRoute: bindWindows<
-      (
-        luid: number,
-        index: number,
-        source: number,
-        destination: number,
-        options: number,
-        route: number,
-        bestSource: number,
-      ) => number
-    >(
-      library,
-      'uint32_t __stdcall GetBestRoute2(uintptr_t luid, uint32_t index, uintptr_t source, uintptr_t destination, uint32_t options, uintptr_t route, uintptr_t bestSource)',
-    ),
     luidToGuid: bindWindows<(luid: number, guid: number) => number>(
       library,
       'uint32_t __stdcall ConvertInterfaceLuidToGuid(uintptr_t luid, uintptr_t guid)',

@@ -7,6 +7,7 @@ import { parseAddress } from '../../engine/packet/address.ts';
 import { dnsSteps, makeDns } from '../dns/win32.ts';
 import { checkHost } from '../doctor/win32.ts';
 import { Journal } from '../journal/journal.ts';
+import { readRealRoutes } from '../link/way-win32.ts';
 import type { ChangeMessage } from '../messages.ts';
 import type {
   DnsConfiguration,
@@ -19,7 +20,7 @@ import type {
 import { failClosedSteps, tunnelSteps } from '../routes/steps-win32.ts';
 import { InterfaceMissingError, makeRouteSteps, setTunnelNumbers } from '../routes/win32.ts';
 import { systemTimer } from '../terminal/timer.ts';
-import { readRealRoutes, readRoute, readTerminal, watchTerminalChanges } from '../terminal/win32.ts';
+import { readRoute, readTerminal, watchTerminalChanges } from '../terminal/win32.ts';
 import { groupsToUndo, JournalledChanges } from './journalled-changes.ts';
 import type { HostNetworkOptions } from './options.ts';
 import { undoOnWindows } from './undo-win32.ts';
@@ -108,7 +109,7 @@ class WindowsHostNetwork implements HostNetwork {
   ): Promise<{ interfaceName: string; source: string; mtu: number } | undefined> {
     const target = parseAddress(address);
     if (target === undefined) throw new RangeError(`"${address}" is no IP address.`);
-    return readRoute(this.#helper, target, this.#tunnelInterface);
+    return readRoute(target, this.#tunnelInterface);
   }
 
   async check({ inUse }: { inUse: boolean }): Promise<readonly HostFinding[]> {

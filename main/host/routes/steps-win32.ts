@@ -7,9 +7,9 @@ import {
   parseAddress,
 } from '../../engine/packet/address.ts';
 import type { UndoStep } from '../journal/journal.ts';
+import { bestRoutes, type RealRoutes } from '../link/choose-way.ts';
 import { covers, requirePrefix, splitPrefixes } from '../network/prefixes.ts';
 import type { FailClosedConfiguration, TunnelConfiguration } from '../network.ts';
-import { bestRoute, type RealRoutes } from '../terminal/best-route.ts';
 
 /** Those that routes are about. */
 export type RouteStep = Extract<
@@ -71,7 +71,7 @@ function halves(text: string): string[] {
 /** None where the destination is not covered, is on a link of ours anyway, or cannot be reached at all. */
 function passingRoute(target: AddressPrefix, blocked: readonly string[], real: RealRoutes): RouteStep[] {
   if (!blocked.some((prefix) => covers(requirePrefix(prefix), target))) return [];
-  const best = bestRoute(real, target);
+  const [best] = bestRoutes(real, target);
   const nextHop = best?.route.nextHop;
   if (best === undefined || nextHop === undefined || nextHop.every((byte) => byte === 0)) return [];
   return [

@@ -1,28 +1,17 @@
 // The terminal's information on Windows, from its tables of interfaces and routes.
 import { hostname } from 'node:os';
-import { type IpHelper, systemRoutes } from '../../../native/iphlpapi.ts';
-import { type SystemAdapter, systemAdapters } from '../../../native/iphlpapi-adapters.ts';
+import type { SystemAdapter } from '../../../native/iphlpapi-adapters.ts';
 import { type IpChangeWatch, watchIpChanges } from '../../../native/iphlpapi-changes.ts';
 import { formatAddress, type IpAddress, parseAddress } from '../../engine/packet/address.ts';
+import { bestRoutes } from '../link/choose-way.ts';
+import { readRealRoutes, wayTowards } from '../link/way-win32.ts';
 import type { LinkInformation, TerminalInformation } from '../network.ts';
-import { bestRoute, type RealRoutes } from './best-route.ts';
 import type { Timer } from './timer.ts';
-
-/** Throws WindowsCallError. `tunnelInterface`: its routes count for nothing. */
-export function readRealRoutes(tunnelInterface: string | undefined): RealRoutes {
-  const adapters = systemAdapters();
-  const real = new Set(
-    adapters
-      .filter(({ alias, loopback, up }) => up && !loopback && alias !== tunnelInterface)
-      .map(({ luid }) => luid),
-  );
-  return { adapters, routes: systemRoutes().filter(({ luid }) => real.has(luid)) };
-}
 
 /** Throws WindowsCallError. */
 export function readTerminal(tunnelInterface: string | undefined): TerminalInformation {
   const real = readRealRoutes(tunnelInterface);
-  const everything = (text: string) => bestRoute(real, { address: parseAddress(text)!, length: 0 });
+  const everything = (text: string) => bestRoutes(real, { address: parseAddress(text)!, length: 0 })[0];
   return {
     hostName: hostname(),
     links: real.adapters.map(toLink),
@@ -33,19 +22,13 @@ export function readTerminal(tunnelInterface: string | undefined): TerminalInfor
 
 /** By which link, and from which source, packets leave that stay outside of the tunnel. Throws WindowsCallError. */
 export function readRoute(
-  helper: IpHelper,
-  target: IpAddress,
+  { family, bytes }: IpAddress,
   tunnelInterface: string | undefined,
 ): { interfaceName: string; source: string; mtu: number } | undefined {
-  const real = readRealRoutes(tunnelInterface);
-  const best = bestRoute(real, { address: target, length: target.bytes.length * 8 });
-  const source = best && helper.sourceTowards(target.bytes, best.adapter.luid);
-  if (best === undefined || source === undefined) return undefined;
-  return {
-    interfaceName: best.adapter.alias,
-    source: formatAddress({ family: target.family, bytes: source }),
-    mtu: best.adapter.mtu,
-  };
+  const way = wayTowards(bytes, tunnelInterface);
+  if (way === undefined) return undefined;
+  const { interfaceName, source, mtu } = way;
+  return { interfaceName, source: formatAddress({ family, bytes: source }), mtu };
 }
 
 /** One call for all changes within 200 ms. Throws WindowsCallError. */

@@ -10,7 +10,9 @@ export interface UnderlayOptions {
   readonly family: 4 | 6;
   /** SO_MARK on everything that leaves, so that policy rules keep it out of the tunnel. 0: none. */
   readonly mark: number;
-  /** Use UDP_SEGMENT and UDP_GRO where the system has them. */
+  /** Name of the virtual adapter, by which nothing of ours may leave: for systems that know no marks. Absent: none. */
+  readonly adapterName?: string | undefined;
+  /** Use the system's segmentation and coalescing of datagrams where it has them. */
   readonly offload: boolean;
   /**
    * 'native': a raw socket for IP protocol 50. There are no ports then: `port` is 0, a peer is known by its address

@@ -6,6 +6,8 @@ export async function loadOpenUnderlay(): Promise<OpenUnderlay> {
   switch (process.platform) {
     case 'linux':
       return (await import('./linux.ts')).openUnderlay;
+    case 'win32':
+      return (await import('./win32.ts')).openUnderlay;
     default:
       throw new Error(`There is no underlay for ${process.platform} yet. SealNIC runs on Linux.`);
   }
@@ -16,6 +18,8 @@ export async function loadOpenBypassLink(): Promise<OpenBypassLink> {
   switch (process.platform) {
     case 'linux':
       return (await import('./bypass-linux.ts')).openBypassLink;
+    case 'win32':
+      return (await import('./win32.ts')).openBypassLink;
     default:
       throw new Error(`There is no bypass for ${process.platform} yet. SealNIC runs on Linux.`);
   }

@@ -82,7 +82,7 @@ export class DataLoop {
     const { openAdapter, openUnderlay, openBypassLink } = openers;
     if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
     const resources = createPacketResources(options.underlays.length + nativeUnderlays);
-    const underlays = new Underlays(options.underlays, openUnderlay, resources.memory);
+    const underlays = new Underlays(options.underlays, options.adapter.name, openUnderlay, resources.memory);
     try {
       const adapter = openAdapter(options.adapter, resources.memory);
       return new DataLoop(start, options, post, { resources, underlays, adapter, openBypassLink });

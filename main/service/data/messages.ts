@@ -23,7 +23,7 @@ export interface DataThreadOptions {
   readonly networkNamespace?: string | undefined;
 }
 
-export interface DataUnderlayOptions extends Omit<UnderlayOptions, 'encapsulation'> {
+export interface DataUnderlayOptions extends Omit<UnderlayOptions, 'encapsulation' | 'adapterName'> {
   /** Port 500 of a responder: IKE without the non-ESP marker, and no ESP (RFC 3948 section 2.2). */
   readonly plainIke: boolean;
 }

@@ -21,17 +21,24 @@ export class Underlays {
   readonly #open: OpenUnderlay;
   readonly #memory: PacketMemory;
   readonly #options: readonly DataUnderlayOptions[];
+  readonly #adapterName: string;
   readonly #list: UnderlayInUse[] = [];
   readonly #peers = new Map<number, Endpoint>();
 
   /** Opens the sockets for UDP; throws the system's reason where one of them cannot be. */
-  constructor(options: readonly DataUnderlayOptions[], open: OpenUnderlay, memory: PacketMemory) {
+  constructor(
+    options: readonly DataUnderlayOptions[],
+    adapterName: string,
+    open: OpenUnderlay,
+    memory: PacketMemory,
+  ) {
     this.#options = options;
+    this.#adapterName = adapterName;
     this.#open = open;
     this.#memory = memory;
     try {
       for (const { plainIke, ...underlay } of options) {
-        const opened = open(underlay, memory);
+        const opened = open({ ...underlay, adapterName }, memory);
         this.#list.push({ underlay: opened, family: underlay.family, plainIke, encapsulation: 'udp' });
       }
     } catch (error) {
@@ -78,7 +85,7 @@ export class Underlays {
       if (udp === undefined) continue;
       try {
         const options = { family, mark: udp.mark, port: 0, offload: false, encapsulation: 'native' } as const;
-        const underlay = this.#open(options, this.#memory);
+        const underlay = this.#open({ ...options, adapterName: this.#adapterName }, this.#memory);
         this.#list.push({ underlay, family, plainIke: false, encapsulation: 'native' });
       } catch (error) {
         failed(family, error);

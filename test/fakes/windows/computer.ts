@@ -15,7 +15,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { build } from 'esbuild';
+import { setTimeout as delay } from 'node:timers/promises';
+import { build, type Plugin } from 'esbuild';
 import { lockedPackage, type PinnedPackage, packageFolder } from '../../../build/package/npm-package.ts';
 import type { TestNamespace } from '../../host/namespace.ts';
 
@@ -52,6 +53,22 @@ export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface BundleOptions {
+  /** Of the bundle. */
+  readonly name?: string;
+  /** Of the stand-in for wintun.dll that the program takes for the genuine one. */
+  readonly wintunSha256?: string;
+}
+
+/** A program that was started. */
+export interface Running {
+  readonly ended: Promise<Ended>;
+  /** What it has printed up to now. */
+  lines(): readonly string[];
+  /** Resolves when it has printed enough; rejects where it ends before. */
+  until(isEnough: (lines: readonly string[]) => boolean): Promise<void>;
 }
 
 export class WindowsComputer {
@@ -108,8 +125,8 @@ export class WindowsComputer {
   }
 
   /** Bundles a program of this project for its Node; returns the name to run it by. */
-  async bundle(entryPoint: string): Promise<string> {
-    const name = `${basename(entryPoint, '.ts')}.mjs`;
+  async bundle(entryPoint: string, { name: wanted, wintunSha256 }: BundleOptions = {}): Promise<string> {
+    const name = wanted ?? `${basename(entryPoint, '.ts')}.mjs`;
     await build({
       entryPoints: [entryPoint],
       outfile: join(this.folder, name),
@@ -118,6 +135,7 @@ export class WindowsComputer {
       format: 'esm',
       target: 'node22',
       external: ['koffi'],
+      plugins: wintunSha256 === undefined ? [] : [trusting(wintunSha256)],
       logLevel: 'warning',
     });
     return name;
@@ -126,6 +144,27 @@ export class WindowsComputer {
   /** Runs a bundled program to its end. */
   run(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
     return this.#wine([join(this.folder, 'node.exe'), join(this.folder, program), ...words], environment);
+  }
+
+  /** Starts a bundled program. */
+  start(program: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
+    const command = [join(this.folder, 'node.exe'), join(this.folder, program), ...words];
+    const { output, ended } = this.#begin(command, environment);
+    const lines = () => readFileSync(output, 'utf8').split('\n').slice(0, -1);
+    let isOver = false;
+    ended.finally(() => {
+      isOver = true;
+    });
+    return {
+      ended,
+      lines,
+      async until(isEnough) {
+        while (!isEnough(lines())) {
+          if (isOver) throw new Error(`it has ended: ${(await ended).stderr}`);
+          await delay(20);
+        }
+      },
+    };
   }
 
   async remove(): Promise<void> {
@@ -140,15 +179,23 @@ export class WindowsComputer {
   }
 
   /** Its Node wants regular files for its output. */
-  async #wine(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  #wine(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+    return this.#begin(words, environment).ended;
+  }
+
+  #begin(
+    words: readonly string[],
+    environment: NodeJS.ProcessEnv,
+  ): { output: string; ended: Promise<Ended> } {
     const run = join(this.folder, `run-${this.#runs++}`);
-    const output = openSync(`${run}.out`, 'w');
-    const errors = openSync(`${run}.err`, 'w');
-    const child = this.#spawn(wine, words, environment, output, errors);
-    const [code] = (await once(child, 'close')) as [number | null];
-    closeSync(output);
-    closeSync(errors);
-    return { code, stdout: readFileSync(`${run}.out`, 'utf8'), stderr: readFileSync(`${run}.err`, 'utf8') };
+    const [output, errors] = [`${run}.out`, `${run}.err`];
+    const descriptors = [openSync(output, 'w'), openSync(errors, 'w')] as const;
+    const child = this.#spawn(wine, words, environment, ...descriptors);
+    const ended = once(child, 'close').then(([code]) => {
+      for (const descriptor of descriptors) closeSync(descriptor);
+      return { code, stdout: readFileSync(output, 'utf8'), stderr: readFileSync(errors, 'utf8') };
+    });
+    return { output, ended };
   }
 
   #spawn(
@@ -168,4 +215,17 @@ export class WindowsComputer {
     };
     return this.#namespace.within(() => spawn(program, words, options));
   }
+}
+
+function trusting(sha256: string): Plugin {
+  const genuine = 'e5da8447dc2c320edc0fc52fa01885c103de8c118481f683643cacc3220dafce';
+  return {
+    name: 'stand-in for wintun.dll',
+    setup({ onLoad }) {
+      onLoad({ filter: /host[\\/]adapter[\\/]win32\.ts$/ }, ({ path }) => {
+        const contents = readFileSync(path, 'utf8').replace(genuine, sha256);
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
 }

@@ -9,7 +9,6 @@
 #include <ws2ipdef.h>
 #include <ws2tcpip.h>
 #include <windows.h>
-#include <iphlpapi.h>
 #include <netioapi.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -242,23 +241,4 @@ __declspec(dllexport) DWORD WINAPI StandInCancelNotify(HANDLE registration)
     watchers[(ULONG_PTR)registration - 1].callback = NULL;
     record("watch %d ends", (int)(ULONG_PTR)registration);
     return NO_ERROR;
-}
-
-/* The first address of that family that the interface has, in Wine's table; none: no way there. */
-__declspec(dllexport) DWORD WINAPI StandInBestRoute(NET_LUID *luid, NET_IFINDEX index, const SOCKADDR_INET *source,
-                                                    const SOCKADDR_INET *destination, ULONG options,
-                                                    MIB_IPFORWARD_ROW2 *route, SOCKADDR_INET *best)
-{
-    static BYTE buffer[65536];
-    ULONG size = sizeof buffer;
-    IP_ADAPTER_ADDRESSES *each = (IP_ADAPTER_ADDRESSES *)buffer;
-    if (index || source || options) return ERROR_INVALID_PARAMETER;
-    if (GetAdaptersAddresses(destination->si_family, 0, NULL, each, &size)) return ERROR_NOT_FOUND;
-    memset(route, 0, sizeof *route);
-    for (; each; each = each->Next) {
-        if (each->Luid.Value != luid->Value || !each->FirstUnicastAddress) continue;
-        memcpy(best, each->FirstUnicastAddress->Address.lpSockaddr, each->FirstUnicastAddress->Address.iSockaddrLength);
-        return NO_ERROR;
-    }
-    return ERROR_NOT_FOUND;
 }

@@ -29,7 +29,7 @@ describe('the network configuration on Windows', { skip: noWindows || cannotRun 
     // Windows' network card is Linux' here.
     laptop.ip('route add default via 192.168.5.1', 'tuntap add dev tun7 mode tun', 'link set tun7 up');
     computer = new Computer(laptop);
-    library = computer.buildLibrary(['iphlpapi.c', 'iphlpapi.def'], 'iphlpapi-stand-in.dll', '-liphlpapi');
+    library = computer.buildLibrary(['iphlpapi.c', 'iphlpapi.def'], 'iphlpapi-stand-in.dll');
     program = await computer.bundle(join(import.meta.dirname, '..', 'windows', 'network-program.ts'));
     await computer.install();
     record = join(computer.folder, 'asked.txt');

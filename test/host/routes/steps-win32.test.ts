@@ -1,14 +1,14 @@
 // What is done to addresses and routes on Windows, without a Windows: as steps of the journal.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress } from '../../../main/engine/packet/address.ts';
+import { formatAddress, parseAddress } from '../../../main/engine/packet/address.ts';
+import { bestRoutes, chooseWay, type RealRoutes } from '../../../main/host/link/choose-way.ts';
 import {
   failClosedSteps,
   parseInterfaceAddress,
   routeOf,
   tunnelSteps,
 } from '../../../main/host/routes/steps-win32.ts';
-import { bestRoute, type RealRoutes } from '../../../main/host/terminal/best-route.ts';
 import type { SystemRoute } from '../../../native/iphlpapi.ts';
 import type { SystemAdapter } from '../../../native/iphlpapi-adapters.ts';
 
@@ -44,14 +44,29 @@ function route(luid: bigint, destination: string, length: number, hop: string, m
 
 function linkTowards(text: string): string | undefined {
   const address = parseAddress(text)!;
-  return bestRoute(real, { address, length: address.bytes.length * 8 })?.adapter.alias;
+  return bestRoutes(real, { address, length: address.bytes.length * 8 })[0]?.adapter.alias;
 }
 
 test('the longest prefix wins, then the least sum of metrics, each family with its own', () => {
   assert.equal(linkTowards('203.0.113.1'), 'Wi-Fi', '35 + 0 is less than 25 + 20');
   assert.equal(linkTowards('10.7.3.4'), 'Ethernet');
   assert.equal(linkTowards('2001:db8::1'), 'Wi-Fi', '40 is less than 60');
-  assert.equal(bestRoute({ ...real, routes: [] }, { address: parseAddress('::')!, length: 0 }), undefined);
+  assert.deepEqual(bestRoutes({ ...real, routes: [] }, { address: parseAddress('::')!, length: 0 }), []);
+});
+
+test('the source lies in the network of the next hop, and is no address for the link alone unless the other is', () => {
+  const at = (text: string, prefixLength: number) => ({ bytes: parseAddress(text)!.bytes, prefixLength });
+  const addresses = [at('fe80::7', 64), at('2001:db8:7::7', 64), at('10.7.9.9', 32), at('10.7.0.7', 16)];
+  const wired = { ...real, adapters: [wifi, { ...wire, addresses }] };
+  const sourceTowards = (text: string) => {
+    const address = parseAddress(text)!;
+    const way = chooseWay(address.bytes, wired);
+    return way && [way.interfaceName, formatAddress({ ...address, bytes: way.source })];
+  };
+  assert.deepEqual(sourceTowards('10.7.3.4'), ['Ethernet', '10.7.0.7']);
+  assert.deepEqual(sourceTowards('203.0.113.1'), ['Ethernet', '10.7.0.7'], 'Wi-Fi has no address');
+  assert.deepEqual(sourceTowards('2001:db8::1'), ['Ethernet', '2001:db8:7::7']);
+  assert.deepEqual(sourceTowards('fe80::9'), ['Ethernet', 'fe80::7']);
 });
 
 test('everything is routed in two halves, so that no default route is as specific', () => {

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Endpoint, parseAddress } from '../../../main/engine/packet/address.ts';
-import { cannotRun, inside, openTunnel, peer, startInside, type Tunnel, type TunnelEnd } from './tunnel.ts';
+import { peer } from './fixed-keys.ts';
+import { cannotRun, inside, openTunnel, startInside, type Tunnel, type TunnelEnd } from './tunnel.ts';
 
 const transferScript = fileURLToPath(new URL('../../host/transfer.py', import.meta.url));
 const network = { skip: cannotRun, timeout: 60_000 };

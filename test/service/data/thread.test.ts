@@ -11,15 +11,8 @@ import { monotonicMilliseconds } from '../../../main/service/data/clock.ts';
 import type { VerdictSample } from '../../../main/service/data/messages.ts';
 import { DataThread } from '../../../main/service/data/proxy.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
-import {
-  association,
-  cannotRun,
-  inside,
-  openTunnel,
-  startInside,
-  type Tunnel,
-  type TunnelEnd,
-} from './tunnel.ts';
+import { association } from './fixed-keys.ts';
+import { cannotRun, inside, openTunnel, startInside, type Tunnel, type TunnelEnd } from './tunnel.ts';
 
 const transferScript = fileURLToPath(new URL('../../host/transfer.py', import.meta.url));
 const megabyte = 1 << 20;

@@ -2,13 +2,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { parseAddress, parsePrefix, prefixToRange } from '../../../main/engine/packet/address.ts';
-import type { PolicyRow } from '../../../main/engine/policy/row.ts';
-import { selectorForFamily } from '../../../main/engine/policy/selector.ts';
-import type { PolicyTable } from '../../../main/engine/policy/table.ts';
-import { type Encapsulation, type EspAlgorithm, keyLengths } from '../../../main/engine/sa/parameters.ts';
+import { parseAddress } from '../../../main/engine/packet/address.ts';
+import type { Encapsulation, EspAlgorithm } from '../../../main/engine/sa/parameters.ts';
 import { DataThread } from '../../../main/service/data/proxy.ts';
 import { SecretMemory } from '../../../main/service/keying/secret-memory.ts';
+import { type FixedKeys, parametersFor, peer, protectTunnelNetwork } from './fixed-keys.ts';
 
 /** Why these tests cannot run here; false where they can. */
 export const cannotRun: string | false =
@@ -38,8 +36,6 @@ export interface Tunnel {
   close(): Promise<void>;
 }
 
-export const association = 1;
-export const peer = 1;
 let count = 0;
 
 export async function openTunnel(mtu = 1400): Promise<Tunnel> {
@@ -136,56 +132,10 @@ process.once('exit', () => {
   for (const name of openNamespaces) removeNamespace(name);
 });
 
-/** Keys for one direction, made from `seed`, at both its ends: the receiver first. */
-function install(
-  from: TunnelEnd,
-  to: TunnelEnd,
-  sa: { readonly spi: number; readonly algorithm: EspAlgorithm; readonly encapsulation: Encapsulation },
-  seed: number,
-): void {
-  const parametersAt = (end: TunnelEnd) => {
-    const keyMaterial = end.secrets.allocate(keyLengths[sa.algorithm] + 4);
-    for (let index = 0; index < keyMaterial.length; index++)
-      keyMaterial[index] = (seed * 37 + sa.spi + index) & 0xff;
-    const every = [selectorForFamily(4), selectorForFamily(6)];
-    return {
-      ...sa,
-      association,
-      keyMaterial,
-      lifetime: {},
-      replayWindow: 1024,
-      localSelectors: every,
-      remoteSelectors: every,
-      peer,
-    };
-  };
-  to.thread.installInbound(parametersAt(to));
-  from.thread.installOutbound(parametersAt(from));
-}
-
-function protectTunnelNetwork(): PolicyTable {
-  const ranges = ['10.9.0.0/24', 'fd09::/64'].map((text) => prefixToRange(parsePrefix(text)!));
-  const row: PolicyRow = {
-    id: 'protect',
-    label: 'the tunnel network',
-    origin: 'filter',
-    local: [],
-    remote: ranges,
-    protocol: undefined,
-    localPorts: [],
-    remotePorts: [],
-    allowInbound: false,
-    action: 'PROTECT',
-    association,
-  };
-  const discard = { action: 'DISCARD', association: 0 } as const;
-  return {
-    version: 1,
-    rows: [row],
-    protectedRanges: ranges,
-    defaultInside: { id: 'inside', label: 'inside', ...discard },
-    defaultOutside: { id: 'outside', label: 'outside', ...discard },
-  };
+/** Keys for one direction at both its ends: the receiver first. */
+function install(from: TunnelEnd, to: TunnelEnd, keys: FixedKeys, seed: number): void {
+  to.thread.installInbound(parametersFor(keys, seed, to.secrets));
+  from.thread.installOutbound(parametersFor(keys, seed, from.secrets));
 }
 
 function run(file: string, ...words: string[]): string {
